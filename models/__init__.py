@@ -1,0 +1,1 @@
+"""Models as plain functions: `init` makes the parameters, `apply` uses them."""

@@ -1,0 +1,50 @@
+"""Automatic differentiation of plain NumPy functions, and a CNN with nothing hidden.
+
+>>> import numpy as np
+>>> import tinygrad_np as tg
+>>> tg.grad(lambda x: np.sum(np.tanh(x) ** 2))(np.zeros(3))
+array([0., 0., 0.])
+"""
+
+from . import data, optim, plot
+from .core import tree
+from .core.checking import check_grads
+from .core.primitive import primitive
+from .core.tape import Record, Tape, detect_anomaly, no_grad
+from .core.tensor import Tensor
+from .core.transforms import grad, stop_gradient, value_and_grad, vjp
+from .kernels.threads import get_num_threads, set_num_threads
+from .ops import elementwise, indexing, linear_algebra, reductions, shaping  # noqa: F401
+from .ops.activations import (
+    elu,
+    gelu,
+    hard_sigmoid,
+    hard_swish,
+    leaky_relu,
+    log_softmax,
+    logsumexp,
+    mish,
+    relu,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    softsign,
+)
+from .ops.convolution import conv1d, conv2d, conv2d_transpose, conv3d
+from .ops.embedding import embedding, one_hot
+from .ops.linear_algebra import dense
+from .ops.losses import (
+    huber,
+    kl_divergence,
+    mean_squared_error,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+)
+from .ops.normalization import batch_norm, dropout, flatten, layer_norm
+from .ops.pooling import avg_pool2d, global_avg_pool2d, max_pool2d
+from .saving import load, save
+from .training import FitResult, evaluate, fit, predict
+
+__version__ = "0.1.0"

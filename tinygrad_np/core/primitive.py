@@ -1,0 +1,207 @@
+"""`primitive`: an operation together with its vector-Jacobian products.
+
+The one mechanism behind every operation of the library, and behind your own:
+
+>>> import numpy as np
+>>> from tinygrad_np import grad, primitive
+>>> @primitive
+... def cube(x):
+...     return x**3
+>>> cube.defvjp(lambda g, output, x: g * 3 * x**2)
+>>> grad(cube)(2.0)
+np.float64(12.0)
+>>> grad(grad(cube))(2.0)
+np.float64(12.0)
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .tape import Record, check_finite, made_by, mode
+from .tensor import Tensor, rules
+
+primitives: dict[str, Primitive] = {}
+"""Every primitive by its name: what the printed tape, the checks and the tables look through."""
+
+
+class Primitive:
+    """A function of arrays with a VJP for each array argument. Made by `primitive`."""
+
+    def __init__(self, forward: Callable[..., Any], name: str, flops: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, forward, updated=())
+        self.forward = forward
+        self.name = name
+        self.flops = flops
+        self.vjps: Sequence[Callable[..., Any] | None] = ()
+
+    def defvjp(self, *vjps: Callable[..., Any] | None) -> None:
+        """State the VJPs, one for each positional argument, None for those without a derivative.
+
+        Each is called `vjp(g, output, *args, **params)`, with the arguments of the forward call,
+        and returns the cotangent of its argument: `g @ J`, for the cotangent `g` of the output and
+        the Jacobian J of the output with respect to the argument. Written with NumPy functions or
+        other primitives, it can be differentiated itself. Two things need no care: an argument
+        that was broadcast (the sum over the broadcast axes is taken afterwards), and dtypes. An
+        operation that returns a tuple gets a tuple as `g`.
+        """
+        self.vjps = vjps
+
+    def defvjp_each(self, vjp: Callable[..., Any]) -> None:
+        """State one VJP for any number of arguments: `vjp(i, g, output, *args, **params)`."""
+        self.vjps = _Each(vjp)
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        values: Any = args
+        parents: tuple[tuple[int, Tensor], ...] = ()
+        for i, arg in enumerate(args):
+            if type(arg) is Tensor:
+                if values is args:
+                    values = list(args)
+                values[i] = arg.data
+                if arg.requires_grad:
+                    parents = (*parents, (i, arg))
+        if values is args and not (params and _holds_tensor(params)):
+            return self.forward(*args, **params)
+        if params and _holds_tensor(params):
+            return self(*self._bind(args, params))
+        output = self.forward(*values, **params)
+        now = mode.get()
+        if now.checking:
+            check_finite(self.name, output, values)
+        record = None
+        if parents and now.recording:
+            for i, _ in parents:
+                if i >= len(self.vjps) or self.vjps[i] is None:
+                    raise NotImplementedError(
+                        f"{self.name} has no VJP for its argument {i}; "
+                        f"add one with .defvjp, or pass tg.stop_gradient(t)"
+                    )
+            record = Record(self, values, params, parents, output)
+        if type(output) is np.ndarray:
+            return made_by(record, output)
+        if isinstance(output, (tuple, list)):
+            return self._several(record, output)
+        output = np.asarray(output)
+        if record is not None:
+            record.output = output
+        return made_by(record, output)
+
+    def _several(self, record: Record | None, output: Any) -> Any:
+        """A tuple of tensors (named like NumPy's); outputs that are discrete stay arrays."""
+        values = tuple(np.asarray(value) for value in output)
+        if record is not None:
+            record.output = values
+        tensors = [
+            made_by(record, value, i) if value.dtype.kind in "fc" else value
+            for i, value in enumerate(values)
+        ]
+        return type(output)(*tensors) if hasattr(output, "_fields") else type(output)(tensors)
+
+    def _bind(self, args: tuple, params: dict[str, Any]) -> Iterator[Any]:
+        """Arguments in positions, so that tensors passed by keyword are found."""
+        try:
+            bound = inspect.signature(self.forward).bind(*args, **params)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{self.name}: {error}; pass tensors by position") from None
+        if bound.kwargs:
+            names = ", ".join(k for k, v in bound.kwargs.items() if isinstance(v, Tensor))
+            raise TypeError(f"{self.name}: {names or 'a tensor'} can't be a Tensor")
+        return iter(bound.args)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+
+class _Each:
+    """The VJPs of an operation on any number of arguments."""
+
+    def __init__(self, vjp: Callable[..., Any]) -> None:
+        self.vjp = vjp
+
+    def __len__(self) -> int:
+        return 2**31
+
+    def __getitem__(self, i: int) -> Callable[..., Any]:
+        return functools.partial(self.vjp, i)
+
+
+def _holds_tensor(params: dict[str, Any]) -> bool:
+    return any(type(value) is Tensor for value in params.values())
+
+
+def _output_size(output: Any, *args: Any, **params: Any) -> int:
+    """The floating-point operations of an elementwise function."""
+    return output.size if isinstance(output, np.ndarray) else sum(part.size for part in output)
+
+
+def no_flops(output: Any, *args: Any, **params: Any) -> int:
+    """The floating-point operations of what only moves data."""
+    return 0
+
+
+def primitive(
+    forward: Callable[..., Any] | None = None,
+    *,
+    name: str | None = None,
+    flops: Callable[..., Any] = _output_size,
+) -> Any:
+    """Make a function of arrays an operation that the tape records. Also a decorator.
+
+    Args:
+        forward: computes on plain arrays: differentiable ones positional, all else by keyword.
+            If it is a function of NumPy itself, calling that function on tensors is recorded too.
+        name: what the tape and the errors call it; the function's own name by default.
+        flops: `flops(output, *args, **params)` counts the operations of the forward
+            computation; one for each element of the output by default.
+
+    Returns:
+        The `Primitive`: call it like the function, and give it its VJPs with `.defvjp`.
+    """
+    if forward is None:
+        return functools.partial(primitive, name=name, flops=flops)
+    made = Primitive(forward, name or forward.__name__, flops)
+    primitives[made.name] = made
+    module = getattr(forward, "__module__", None) or "numpy"
+    if isinstance(forward, np.ufunc) or module.split(".")[0] == "numpy":
+        rules[forward] = made
+    return made
+
+
+def implements(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
+    """Let a function made of other differentiable functions stand in for these of NumPy's.
+
+    Use it where a composition says it best; the tape then shows the parts.
+    """
+
+    def register(rule: Callable[..., Any]) -> Callable[..., Any]:
+        for function in functions:
+            rules[function] = rule
+        return rule
+
+    return register
+
+
+def discrete(function: Callable[..., Any]) -> None:
+    """Let a NumPy function whose result does not vary smoothly give plain arrays for tensors."""
+
+    def on_values(*args: Any, **kwargs: Any) -> Any:
+        return function(
+            *(plain(arg) for arg in args), **{key: plain(value) for key, value in kwargs.items()}
+        )
+
+    rules[function] = on_values
+
+
+def plain(value: Any) -> Any:
+    """The value with the arrays of tensors in place of the tensors, also in lists and tuples."""
+    if type(value) is Tensor:
+        return value.data
+    if type(value) in (list, tuple):
+        return type(value)(plain(part) for part in value)
+    return value

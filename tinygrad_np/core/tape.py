@@ -1,0 +1,387 @@
+"""The tape, and the loop that walks it backwards.
+
+Every differentiable operation leaves one `Record`: which operation, on which values, with which
+result. A `Tape` is the records that led to some tensors, in the order they ran. Reverse mode is then
+one loop (`pull_back`): go through the tape from the last record to the first; take the cotangent of
+the record's output, that is, the gradient of the final scalar with respect to it; let the operation's
+vector-Jacobian products turn it into contributions to the cotangents of the record's inputs; add
+those up, since a value that was used twice gets a contribution from each use.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .tensor import Tensor
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+
+ticks = itertools.count()
+"""Numbers records in the order they are made; shared by all threads."""
+
+
+class Mode(NamedTuple):
+    """What happens besides computing; each thread and each asynchronous task has its own."""
+
+    recording: bool = True
+    checking: bool = False
+
+
+mode: ContextVar[Mode] = ContextVar("mode", default=Mode())  # noqa: B039
+
+
+@contextmanager
+def _mode(**changes: bool) -> Iterator[None]:
+    token = mode.set(mode.get()._replace(**changes))
+    try:
+        yield
+    finally:
+        mode.reset(token)
+
+
+def recording() -> Any:
+    """A context in which operations are recorded, also inside `no_grad`."""
+    return _mode(recording=True)
+
+
+def no_grad() -> Any:
+    """A context, for this thread only, in which operations are not recorded.
+
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> with no_grad():
+    ...     (x * x).requires_grad
+    False
+    """
+    return _mode(recording=False)
+
+
+def detect_anomaly() -> Any:
+    """A context in which the first operation or VJP that makes a NaN or an infinity raises.
+
+    Raises:
+        FloatingPointError: naming the operation and the shapes it was given.
+
+    >>> with detect_anomaly(), np.errstate(divide="ignore"):
+    ...     np.log(Tensor([1.0, 0.0]))
+    Traceback (most recent call last):
+    FloatingPointError: log: the output holds inf or NaN (1 of 2 elements); inputs (2,)
+    """
+    return _mode(checking=True)
+
+
+class Record:
+    """One operation that ran.
+
+    Attributes:
+        index: its place in time; later records have greater indices.
+        op: the `Primitive`.
+        args: its positional arguments as plain arrays (and whatever else was passed).
+        params: its keyword arguments.
+        parents: (position in args, tensor) for each argument that needs a cotangent.
+        output: the resulting array, or a tuple of them.
+    """
+
+    __slots__ = ("__weakref__", "args", "index", "op", "output", "params", "parents")
+
+    def __init__(
+        self,
+        op: Primitive,
+        args: Sequence[Any],
+        params: dict[str, Any],
+        parents: tuple[tuple[int, Tensor], ...],
+        output: Any,
+    ) -> None:
+        self.index = next(ticks)
+        self.op = op
+        self.args: Any = args
+        self.params = params
+        self.parents = parents
+        self.output = output
+
+    @property
+    def outputs(self) -> tuple[np.ndarray, ...]:
+        """The output arrays: one, except for operations that return several."""
+        return self.output if isinstance(self.output, tuple) else (self.output,)
+
+    @property
+    def released(self) -> bool:
+        """Whether a backward pass has let go of the values."""
+        return self.args is None
+
+    def release(self) -> None:
+        """Let go of all values; the record can't be differentiated any more."""
+        self.args, self.parents, self.output = None, (), None
+
+    def as_tensors(self) -> tuple[Any, list[Any]]:
+        """Output and arguments as tensors that are still on the tape, for recorded VJPs."""
+        args = list(self.args)
+        for position, parent in self.parents:
+            args[position] = parent
+        if isinstance(self.output, tuple):
+            return tuple(
+                made_by(self, value, i) if value.dtype.kind in "fc" else value
+                for i, value in enumerate(self.output)
+            ), args
+        return made_by(self, self.output), args
+
+    def flops(self) -> int:
+        """Floating-point operations of the forward computation, as its operation counts them."""
+        return int(self.op.flops(self.output, *self.args, **self.params))
+
+    def __repr__(self) -> str:
+        if self.released:
+            return f"<Record {self.index}: {self.op.name}, released>"
+        shapes = " × ".join(str(np.shape(arg)) for arg in self.args if isinstance(arg, np.ndarray))
+        results = ", ".join(str(output.shape) for output in self.outputs)
+        return f"<Record {self.index}: {self.op.name} {shapes} -> {results}>"
+
+
+def made_by(record: Record | None, data: np.ndarray, position: int | None = None) -> Tensor:
+    """The tensor that holds `data`, output number `position` of `record`."""
+    tensor = Tensor.__new__(Tensor)
+    tensor.data = data
+    tensor.requires_grad = record is not None
+    tensor.record = record
+    tensor.position = position
+    tensor.grad = tensor.name = None
+    return tensor
+
+
+class Tape(Sequence[Record]):
+    """The records that led to some tensors, in the order they ran.
+
+    Printing it gives a table. `parameters` counts the elements of the leaves (tensors that no
+    operation made) that enter at a record; `bytes` are those of its output.
+
+    >>> x = Tensor([3.0, 4.0], requires_grad=True, name="x")
+    >>> tape = np.sqrt(np.sum(x * x)).tape()
+    >>> [record.op.name for record in tape]
+    ['multiply', 'sum', 'sqrt']
+    """
+
+    def __init__(self, outputs: Sequence[Tensor], since: int = -1) -> None:
+        """Collect what led to `outputs`, back to the record with index `since`, without it."""
+        self.outputs = outputs
+        found = set()
+        pending = [t.record for t in outputs if t.record is not None and t.record.index > since]
+        while pending:
+            record = pending.pop()
+            if record not in found:
+                found.add(record)
+                for _, parent in record.parents:
+                    source = parent.record
+                    if source is not None and source.index > since:
+                        pending.append(source)
+        self.records = sorted(found, key=attrgetter("index"))
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.records[index]
+
+    def __repr__(self) -> str:
+        return f"<Tape of {len(self)} records>"
+
+    def __str__(self) -> str:
+        header = ("", "operation", "inputs", "output", "dtype", "parameters", "bytes", "flops")
+        rows = [header]
+        totals = [0, 0, 0]
+        seen: set[Tensor] = set()
+        for number, record in enumerate(self.records):
+            if record.released:
+                rows.append((str(number), record.op.name, "released", "", "", "", "", ""))
+                continue
+            leaves = {parent for _, parent in record.parents if parent.record is None} - seen
+            seen |= leaves
+            numbers = (
+                sum(leaf.size for leaf in leaves),
+                sum(output.nbytes for output in record.outputs),
+                record.flops(),
+            )
+            totals = [total + n for total, n in zip(totals, numbers, strict=True)]
+            rows.append(
+                (
+                    str(number),
+                    _call(record),
+                    ", ".join(_inputs(record)),
+                    ", ".join(str(output.shape) for output in record.outputs),
+                    ", ".join(dict.fromkeys(str(output.dtype) for output in record.outputs)),
+                    *(f"{n:,}" if n else "" for n in numbers),
+                )
+            )
+        rows.append(("", "total", "", "", "", *(f"{total:,}" for total in totals)))
+        widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+        right = {0, 5, 6, 7}
+        lines = [
+            "  ".join(
+                cell.rjust(width) if i in right else cell.ljust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        ]
+        return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+def _call(record: Record) -> str:
+    """The operation with those of its parameters that are short enough to read."""
+    shown = [f"{k}={v}" for k, v in record.params.items() if len(str(v)) <= 20]
+    return f"{record.op.name}({', '.join(shown)})" if shown else record.op.name
+
+
+def _inputs(record: Record) -> Iterator[str]:
+    parents = dict(record.parents)
+    for position, arg in enumerate(record.args):
+        if isinstance(arg, np.ndarray):
+            name = getattr(parents.get(position), "name", None)
+            yield f"{name} {arg.shape}" if name else str(arg.shape)
+        elif isinstance(arg, (int, float)):
+            yield f"{arg:g}"
+
+
+def pull_back(
+    tape: Tape,
+    cotangents: dict[Any, Any],
+    *,
+    wanted: set[Any] | None = None,
+    differentiable: bool = False,
+    release: bool = False,
+) -> dict[Any, Any]:
+    """Walk the tape backwards: from the cotangents of its outputs to those of its leaves.
+
+    Args:
+        tape: what to walk.
+        cotangents: node -> cotangent of the outputs; a node is a tensor's record, or the tensor
+            itself where no operation made it. It is used up.
+        wanted: the nodes worth reaching; None means all.
+        differentiable: run the VJPs on tensors, so that they are recorded in their turn.
+        release: let each record go of its values as soon as they have been used.
+
+    Returns:
+        node -> cotangent, for every node reached that the tape has no record of.
+    """
+    checking = mode.get().checking
+    records = tape.records
+    for i in range(len(records) - 1, -1, -1):
+        record = records[i]
+        g = cotangents.pop(record, None)
+        if g is not None:
+            if record.args is None:
+                raise RuntimeError(
+                    f"backward: the tape was let go by an earlier backward pass (at {record.op.name}); "
+                    f"call backward(retain_tape=True) the first time"
+                )
+            output, args = record.as_tensors() if differentiable else (record.output, record.args)
+            if isinstance(g, list):
+                g = tuple(
+                    np.zeros_like(value) if part is None else part
+                    for part, value in zip(g, record.output, strict=True)
+                )
+            for position, parent in record.parents:
+                if wanted is not None and (parent.record or parent) not in wanted:
+                    continue
+                cotangent = record.op.vjps[position](g, output, *args, **record.params)
+                if cotangent is None:
+                    continue
+                data = parent.data
+                try:
+                    fits = cotangent.shape == data.shape and cotangent.dtype is data.dtype
+                except AttributeError:  # a Python number
+                    cotangent = np.asarray(cotangent)
+                    fits = False
+                if not fits:
+                    cotangent = _like_input(cotangent, data, record, position)
+                if checking:
+                    check_finite(f"VJP of {record.op.name}, argument {position}", cotangent, args)
+                accumulate(cotangents, parent, cotangent)
+        if release:
+            record.release()
+    return cotangents
+
+
+def accumulate(cotangents: dict[Any, Any], tensor: Tensor, cotangent: Any) -> None:
+    """Add one contribution to the cotangent of a tensor. Where a value fans out, its uses add up."""
+    node = tensor.record or tensor
+    if tensor.position is None:
+        known = cotangents.get(node)
+        cotangents[node] = cotangent if known is None else known + cotangent
+    else:
+        parts = cotangents.setdefault(node, [None] * len(tensor.record.output))  # type: ignore
+        known = parts[tensor.position]
+        parts[tensor.position] = cotangent if known is None else known + cotangent
+
+
+def _like_input(cotangent: Any, data: np.ndarray, record: Record, position: int) -> Any:
+    """The cotangent in its input's shape and dtype: broadcasting and promotion undone.
+
+    Broadcasting repeats an input along some axes, so its VJP sums over them. Promotion embeds
+    the reals in the complex numbers, so its VJP takes the real part.
+    """
+    extra = cotangent.ndim - data.ndim
+    if cotangent.shape != data.shape:
+        axes = tuple(range(extra)) + tuple(
+            axis + extra
+            for axis, n in enumerate(data.shape)
+            if n == 1 and extra >= 0 and cotangent.shape[axis + extra] != 1
+        )
+        shape = cotangent.shape
+        if axes:
+            cotangent = np.sum(cotangent, axis=axes, keepdims=True)
+            cotangent = np.reshape(cotangent, cotangent.shape[extra:])
+        if cotangent.shape != data.shape:
+            raise ValueError(
+                f"{record.op.name}: the VJP for argument {position} returned shape {shape}, "
+                f"the argument has shape {data.shape}"
+            )
+    if cotangent.dtype != data.dtype:
+        if cotangent.dtype.kind == "c" and data.dtype.kind != "c":
+            cotangent = np.real(cotangent)
+        cotangent = cotangent.astype(data.dtype)
+    return cotangent
+
+
+def check_finite(what: str, output: Any, inputs: Sequence[Any]) -> None:
+    """Raise FloatingPointError if an array holds NaN or an infinity."""
+    for part in output if isinstance(output, tuple) else (output,):
+        value = getattr(part, "data", part) if isinstance(part, Tensor) else np.asarray(part)
+        if value.dtype.kind in "fc" and not np.isfinite(value).all():
+            bad = value.size - np.count_nonzero(np.isfinite(value))
+            shapes = ", ".join(str(np.shape(x)) for x in inputs if hasattr(x, "shape"))
+            raise FloatingPointError(
+                f"{what}: the output holds inf or NaN ({bad} of {value.size} elements); "
+                f"inputs {shapes}"
+            )
+
+
+def backward(tensor: Tensor, cotangent: Any, retain_tape: bool) -> None:
+    """What `Tensor.backward` does."""
+    if not tensor.requires_grad:
+        raise RuntimeError(
+            f"backward: nothing was recorded for this {tensor!s}; make it from a "
+            f"Tensor(..., requires_grad=True), outside no_grad()"
+        )
+    if cotangent is None:
+        if tensor.size != 1:
+            raise ValueError(
+                f"backward: a {tensor!s} is not a scalar; pass the cotangent, of the same shape"
+            )
+        cotangent = np.ones_like(tensor.data)
+    elif isinstance(cotangent, Tensor):
+        cotangent = cotangent.data
+    cotangent = np.asarray(cotangent, tensor.dtype)
+    if cotangent.shape != tensor.shape:
+        raise ValueError(
+            f"backward: the cotangent has shape {cotangent.shape}, the tensor {tensor.shape}"
+        )
+    cotangents: dict[Any, Any] = {}
+    accumulate(cotangents, tensor, cotangent)
+    for leaf, gradient in pull_back(Tape([tensor]), cotangents, release=not retain_tape).items():
+        leaf.grad = np.asarray(gradient) if leaf.grad is None else leaf.grad + gradient

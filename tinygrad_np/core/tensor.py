@@ -1,0 +1,360 @@
+"""`Tensor`: an array that remembers which operation made it.
+
+A tensor holds its value (`data`) and, while something is being differentiated, the `Record` of the
+operation that produced it. It looks like an ndarray: operators, methods and NumPy's own functions
+work on it, through the table `rules` that maps each NumPy function to its differentiable twin.
+This module knows no operation; the files in `ops/` fill the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .tape import Record, Tape
+
+rules: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""NumPy function -> the function that runs when one of its arguments is a Tensor."""
+
+
+class Tensor:
+    """An immutable array whose operations are recorded, so that they can be differentiated.
+
+    Args:
+        data: anything `np.asarray` takes; arrays are not copied.
+        requires_grad: whether to record what is done with it; needs a float or complex dtype.
+        dtype: converts `data` first.
+        name: shown by the printed tape and in error messages.
+
+    Raises:
+        TypeError: for `requires_grad` of integers, and for data that are a Tensor already.
+
+    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> loss = (x**2).sum()
+    >>> loss.backward()
+    >>> x.grad
+    array([2., 4., 6.])
+    """
+
+    __slots__ = ("__weakref__", "data", "grad", "name", "position", "record", "requires_grad")
+
+    data: np.ndarray
+    grad: np.ndarray | None
+    name: str | None
+    requires_grad: bool
+    record: Record | None  # of the operation that made it; None for a leaf
+    position: int | None  # which output it is of an operation that has several
+
+    def __init__(
+        self,
+        data: Any,
+        *,
+        requires_grad: bool = False,
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> None:
+        if isinstance(data, Tensor):
+            raise TypeError("Tensor: data are a Tensor already; use it as it is, or .detach() it")
+        self.data = np.asarray(data, dtype)
+        if requires_grad and self.data.dtype.kind not in "fc":
+            raise TypeError(
+                f"Tensor: requires_grad needs floating-point data, "
+                f"{'' if name is None else repr(name) + ' '}came as {self.data.dtype}; "
+                f"pass dtype=np.float32"
+            )
+        self.requires_grad = requires_grad
+        self.name = name
+        self.grad = None
+        self.record = None
+        self.position = None
+
+    # What an array tells of itself
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.data.ndim
+
+    @property
+    def size(self) -> int:
+        return self.data.size
+
+    @property
+    def nbytes(self) -> int:
+        return self.data.nbytes
+
+    @property
+    def T(self) -> Tensor:
+        return np.transpose(self)  # type: ignore[call-overload]
+
+    @property
+    def mT(self) -> Tensor:
+        return np.matrix_transpose(self)  # type: ignore[call-overload]
+
+    @property
+    def real(self) -> Tensor:
+        return np.real(self)  # type: ignore[call-overload]
+
+    @property
+    def imag(self) -> Tensor:
+        return np.imag(self)  # type: ignore[call-overload]
+
+    def item(self) -> Any:
+        """The one element as a Python number."""
+        return self.data.item()
+
+    def tolist(self) -> Any:
+        """The value as nested lists of Python numbers."""
+        return self.data.tolist()
+
+    def detach(self) -> Tensor:
+        """A tensor with the same data that no gradient passes."""
+        return Tensor(self.data, name=self.name)
+
+    # Differentiation
+
+    def tape(self) -> Tape:
+        """The records of every operation this tensor came from, in the order they ran."""
+        from .tape import Tape  # which imports this module
+
+        return Tape([self])
+
+    def backward(self, cotangent: Any = None, *, retain_tape: bool = False) -> None:
+        """Add to the `.grad` of every leaf the gradient of this tensor with respect to it.
+
+        Args:
+            cotangent: the gradient of the final scalar with respect to this tensor, of its
+                shape; may be left out where this tensor is that scalar.
+            retain_tape: keep the tape, so that `backward` can be called again.
+
+        Raises:
+            RuntimeError: if nothing was recorded, or the tape was let go by an earlier backward.
+            ValueError: if the cotangent is missing or of the wrong shape.
+        """
+        from .tape import backward
+
+        backward(self, cotangent, retain_tape)
+
+    # Conversions. Those that would drop the gradient unseen raise.
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        self._refuse_escape("np.asarray")
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def __float__(self) -> float:
+        self._refuse_escape("float")
+        return float(self.data)
+
+    def __complex__(self) -> complex:
+        self._refuse_escape("complex")
+        return complex(self.data)
+
+    def _refuse_escape(self, function: str) -> None:
+        if self.requires_grad:
+            raise TypeError(
+                f"{function}: this {self!s} is being differentiated and would lose its gradient; "
+                f"write t.data or t.item() for its value, or tg.stop_gradient(t) if that is meant"
+            )
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __int__(self) -> int:
+        return int(self.data)
+
+    def __index__(self) -> int:
+        return self.data.__index__()
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.data.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(len(self.data)))
+
+    def __contains__(self, value: Any) -> bool:
+        return value in self.data
+
+    def __repr__(self) -> str:
+        text = np.array2string(self.data, separator=", ", prefix="Tensor(", threshold=100)
+        extras = [f"dtype={self.data.dtype}"] if self.data.dtype != np.float64 else []
+        if self.name is not None:
+            extras.append(f"name={self.name!r}")
+        if self.record is not None:
+            extras.append(f"from {self.record.op.name}")
+        elif self.requires_grad:
+            extras.append("requires_grad=True")
+        return f"Tensor({', '.join([text, *extras])})"
+
+    def __str__(self) -> str:
+        name = "" if self.name is None else f" {self.name!r}"
+        return f"Tensor{name} of shape {self.shape} and dtype {self.dtype}"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data, spec) if spec else str(self)
+
+    # NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if kwargs.get("out") is not None:
+            raise TypeError(
+                f"np.{ufunc.__name__}: out= (or an in-place operator such as +=) would write a "
+                f"Tensor into an array and lose its gradient; use the result instead"
+            )
+        if method != "__call__":
+            raise NotImplementedError(_no_rule(f"np.{ufunc.__name__}.{method}"))
+        return _apply(ufunc, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return _apply(function, args, kwargs)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            "Tensor: tensors are immutable; write t = t.at[index].set(value), or .add(value)"
+        )
+
+    # Comparisons are discrete: they give plain boolean arrays.
+
+    def __lt__(self, other: Any) -> Any:
+        return rules[np.less](self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return rules[np.less_equal](self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return rules[np.greater](self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return rules[np.greater_equal](self, other)
+
+    def __eq__(self, other: Any) -> Any:
+        return rules[np.equal](self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return rules[np.not_equal](self, other)
+
+    __hash__ = object.__hash__
+
+    # Operators
+
+    def __add__(self, other: Any) -> Tensor:
+        return rules[np.add](self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return rules[np.add](other, self)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return rules[np.subtract](self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return rules[np.subtract](other, self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return rules[np.multiply](self, other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return rules[np.multiply](other, self)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return rules[np.divide](self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return rules[np.divide](other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return rules[np.floor_divide](self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return rules[np.floor_divide](other, self)
+
+    def __mod__(self, other: Any) -> Tensor:
+        return rules[np.remainder](self, other)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return rules[np.remainder](other, self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __pow__(self, other: Any) -> Tensor:
+        return rules[np.power](self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return rules[np.power](other, self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return rules[np.matmul](self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return rules[np.matmul](other, self)
+
+    def __neg__(self) -> Tensor:
+        return rules[np.negative](self)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return rules[np.absolute](self)
+
+    # Array methods whose arguments differ from the NumPy function's
+
+    def reshape(self, *shape: Any, order: Any = "C") -> Tensor:
+        """Like `ndarray.reshape`: the shape as one tuple or as several integers."""
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)  # type: ignore
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """Like `ndarray.transpose`: the axes as one tuple, as several integers, or none."""
+        return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)  # type: ignore
+
+    def flatten(self, order: Any = "C") -> Tensor:
+        """The elements in one dimension, as `ndarray.flatten`."""
+        return np.ravel(self, order)  # type: ignore
+
+
+def _method(name: str) -> Callable[..., Any]:
+    function = getattr(np, name)
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    method.__name__ = name
+    method.__qualname__ = f"Tensor.{name}"
+    method.__doc__ = f"Same as `np.{name}(t, ...)`."
+    return method
+
+
+for _name in (
+    "all any argmax argmin argpartition argsort astype choose clip compress conj conjugate copy "
+    "cumprod cumsum diagonal dot max mean min nonzero partition prod ptp put ravel repeat round "
+    "searchsorted sort squeeze std sum swapaxes take trace var"
+).split():
+    setattr(Tensor, _name, _method(_name))
+
+
+def _apply(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+    rule = rules.get(function)
+    if rule is None:
+        module = getattr(function, "__module__", None) or "numpy"
+        raise NotImplementedError(_no_rule(f"{module}.{getattr(function, '__name__', function)}"))
+    return rule(*args, **kwargs)
+
+
+def _no_rule(name: str) -> str:
+    name = name.replace("numpy.", "np.")
+    return (
+        f"{name} has no derivative rule, and its gradient is not dropped silently: add one with "
+        f"tg.primitive({name}).defvjp(...), write it with functions that have one, or pass "
+        f"tg.stop_gradient(t).data if no gradient is wanted"
+    )

@@ -1,0 +1,224 @@
+"""Functions that take a function and return its derivative.
+
+Every transform does the same three things: wrap the arguments to differentiate in fresh tensors, run
+the function, and walk the tape of what it did with them (`_Trace`). Arrays go in and arrays come out.
+When a transform runs inside another one, its arguments are tensors that belong to the outer one;
+then its VJPs run on tensors too, so that they are recorded and the outer transform can differentiate
+them. That is all there is to higher orders.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import tree
+from .primitive import no_flops, primitive
+from .tape import Record, Tape, accumulate, made_by, mode, pull_back, recording, ticks
+from .tensor import Tensor
+
+Function = Callable[..., Any]
+
+
+@functools.partial(primitive, flops=no_flops)
+def identity(x: Any) -> Any:
+    """y = x: an argument as a transform sees it. The VJP is g."""
+    return x
+
+
+identity.defvjp(lambda g, output, x: g)
+
+
+class _Trace:
+    """One run of a function on fresh tensors, ready to be pulled back."""
+
+    def __init__(self, f: Function, args: Sequence[Any], argnums: Sequence[int], name: str) -> None:
+        fresh = list(args)
+        for i in argnums:
+            if not 0 <= i < len(args):
+                raise ValueError(f"{name}: argnums names argument {i}, {len(args)} came")
+            fresh[i] = _fresh(args[i], f"{name}: argument {i}")
+        self.inputs = [leaf for i in argnums for leaf in tree.leaves(fresh[i])]
+        self.since = next(ticks)
+        with recording():
+            self.result = f(*fresh)
+
+    def connect(self, outputs: Sequence[Any]) -> None:
+        """Collect the tape of these outputs, and which of its nodes depend on an input.
+
+        Sets `outside` to whether the outputs also depend on tensors from outside the trace: those
+        of a transform around this one, or leaves that the caller made. They must then stay tensors.
+        """
+        self.tape = Tape([out for out in outputs if type(out) is Tensor], self.since)
+        self.wanted: set[Any] = {leaf.record for leaf in self.inputs}
+        self.outside = any(leaf.record.parents for leaf in self.inputs)  # type: ignore[union-attr]
+        for record in self.tape:
+            for _, parent in record.parents:
+                if parent.record in self.wanted:
+                    self.wanted.add(record)
+                elif parent.record is None or parent.record.index < self.since:
+                    self.outside = True
+        self.outside = self.outside and mode.get().recording
+
+    def value(self, output: Any) -> Any:
+        """What the caller gets to see of an output."""
+        if type(output) is not Tensor or (self.outside and output.requires_grad):
+            return output
+        return output.data[()]
+
+    def pull_back(self, outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool) -> list[Any]:
+        """The cotangents of the inputs, given those of the outputs."""
+        outside = self.outside or any(type(g) is Tensor and g.requires_grad for g in cotangents)
+        seeds: dict[Any, Any] = {}
+        for output, cotangent in zip(outputs, cotangents, strict=True):
+            if type(output) is Tensor and output.record in self.wanted:
+                accumulate(seeds, output, cotangent)
+        found = pull_back(
+            self.tape,
+            seeds,
+            wanted=self.wanted,
+            differentiable=outside,
+            release=not (keep or outside),
+        )
+        gradients = []
+        for leaf in self.inputs:
+            gradient = found.get(leaf.record)
+            if gradient is None:
+                gradient = np.zeros_like(leaf.data)
+            gradients.append(gradient if type(gradient) is Tensor else np.asarray(gradient)[()])
+        return gradients
+
+
+def _fresh(arg: Any, what: str) -> Any:
+    """The tree with a new tensor for every leaf."""
+    paths = iter(tree.paths(arg))
+
+    def wrap(leaf: Any) -> Tensor:
+        path = next(paths)
+        if type(leaf) is Tensor and leaf.requires_grad and mode.get().recording:
+            tensor = identity(leaf)
+        else:
+            data = leaf.data if type(leaf) is Tensor else np.asarray(leaf)
+            if data.dtype.kind not in "fc":
+                raise TypeError(
+                    f"{what}{f' ({path})' if path else ''} is {data.dtype}; derivatives need "
+                    f"floating-point values"
+                )
+            tensor = made_by(Record(identity, [data], {}, (), data), data)
+        tensor.name = path or None
+        return tensor
+
+    return tree.map(wrap, arg)
+
+
+def value_and_grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
+    """A function that returns both `f(*args)` and the gradient of `f` at `args`.
+
+    Args:
+        f: returns a real scalar, or (scalar, anything) with `has_aux`.
+        argnums: which argument to differentiate, or a tuple of several; arguments are arrays or
+            trees of arrays, and gradients have their structure, shapes and dtypes.
+        has_aux: `f` returns something else besides, which is handed through as plain arrays.
+
+    Returns:
+        A function returning `(value, gradient)`, or `((value, aux), gradient)`.
+
+    Raises:
+        TypeError: if an argument to differentiate is not floating-point, or the result complex.
+        ValueError: if the result is not a scalar.
+
+    >>> value_and_grad(lambda w: np.sum(w["a"] ** 2))({"a": np.array([1.0, 2.0])})
+    (np.float64(5.0), {'a': array([2., 4.])})
+    """
+    return _value_and_grad(f, argnums, has_aux, "value_and_grad")
+
+
+def grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
+    """A function that returns the gradient of `f`: like `value_and_grad`, without the value.
+
+    With `has_aux` it returns `(gradient, aux)`.
+
+    >>> grad(lambda x: np.sum(np.tanh(x) ** 2))(np.zeros(2))
+    array([0., 0.])
+    >>> grad(grad(lambda x: x**3))(2.0)
+    np.float64(12.0)
+    """
+    both = _value_and_grad(f, argnums, has_aux, "grad")
+
+    @functools.wraps(f)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        value, gradients = both(*args, **kwargs)
+        return (gradients, value[1]) if has_aux else gradients
+
+    return gradient
+
+
+def _value_and_grad(f: Function, argnums: Any, has_aux: bool, name: str) -> Function:
+    several = isinstance(argnums, (tuple, list))
+
+    @functools.wraps(f)
+    def both(*args: Any, **kwargs: Any) -> Any:
+        chosen = [i + len(args) if i < 0 else i for i in (argnums if several else [argnums])]
+        trace = _Trace(functools.partial(f, **kwargs), args, chosen, name)
+        output, aux = trace.result if has_aux else (trace.result, None)
+        shape, dtype = np.shape(output), np.result_type(output)
+        if shape != () and np.size(output) != 1:
+            raise ValueError(f"{name}: the function must return a scalar, it returned shape {shape}")
+        if dtype.kind == "c":
+            raise TypeError(f"{name}: the function must return a real number, it returned {dtype}")
+        trace.connect([output, *tree.leaves(aux)])
+        gradients = iter(trace.pull_back([output], [np.ones(shape, dtype)], keep=False))
+        trees = [tree.map(lambda _: next(gradients), args[i]) for i in chosen]
+        value = trace.value(output)
+        result = tuple(trees) if several else trees[0]
+        return ((value, tree.map(trace.value, aux)) if has_aux else value), result
+
+    return both
+
+
+def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+    """The value of `f(*primals)`, and its vector-Jacobian product as a function.
+
+    Args:
+        f: returns an array or a tree of arrays.
+        primals: arrays or trees of arrays.
+
+    Returns:
+        `(output, pullback)`. `pullback(cotangent)`, for a cotangent shaped like the output, returns
+        a tuple with the cotangent of each primal; it can be called any number of times.
+
+    >>> output, pullback = vjp(lambda x, y: x * y, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    >>> pullback(np.array([1.0, 10.0]))
+    (array([ 3., 40.]), array([ 1., 20.]))
+    """
+    trace = _Trace(f, primals, range(len(primals)), "vjp")
+    outputs, structure = tree.flatten(trace.result)
+    trace.connect(outputs)
+
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
+        seeds = []
+        tree.map(lambda output, g: seeds.append(_cotangent(output, g)), trace.result, cotangent)
+        gradients = iter(trace.pull_back(outputs, seeds, keep=True))
+        return tuple(tree.map(lambda _: next(gradients), primal) for primal in primals)
+
+    return tree.unflatten(structure, [trace.value(output) for output in outputs]), pullback
+
+
+def _cotangent(output: Any, g: Any) -> Any:
+    if np.shape(g) != np.shape(output):
+        raise ValueError(
+            f"vjp: the cotangent has shape {np.shape(g)}, the output has {np.shape(output)}"
+        )
+    return g if type(g) is Tensor else np.asarray(g, np.result_type(output))
+
+
+def stop_gradient(x: Any) -> Any:
+    """The same values (a tree of arrays or tensors), as constants that no gradient passes.
+
+    >>> grad(lambda x: x * stop_gradient(x))(3.0)
+    np.float64(3.0)
+    """
+    return tree.map(lambda leaf: leaf.detach() if type(leaf) is Tensor else leaf, x)

@@ -1,0 +1,148 @@
+"""Trees: nested dicts, lists, tuples and named tuples whose leaves are anything else.
+
+A model's parameters, its gradients and an optimizer's state are trees of the same shape, so
+everything done to "all the parameters" is one `map`. Dicts are visited in sorted key order, so
+that equal trees have equal leaves in equal order; `None` is a tree without leaves.
+
+>>> from tinygrad_np import tree
+>>> params = {"dense": {"kernel": 2.0, "bias": 1.0}, "scale": [3.0]}
+>>> tree.paths(params)
+['dense/bias', 'dense/kernel', 'scale/0']
+>>> tree.map(lambda p, g: p - 0.5 * g, params, params)
+{'dense': {'bias': 0.5, 'kernel': 1.0}, 'scale': [1.5]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+__all__ = ["flatten", "leaves", "map", "paths", "unflatten"]
+
+
+class _Leaf:
+    """Stands in a structure where the tree had a leaf."""
+
+    def __repr__(self) -> str:
+        return "*"
+
+
+LEAF = _Leaf()
+
+
+def _children(node: Any) -> list[tuple[Any, Any]] | None:
+    """The (key, child) pairs of a container, or None for a leaf."""
+    if node is None:
+        return []
+    if isinstance(node, dict):
+        return [(key, node[key]) for key in sorted(node)]
+    if isinstance(node, (list, tuple)):
+        return list(enumerate(node))
+    return None
+
+
+def _rebuild(node: Any, children: list[Any]) -> Any:
+    """A container like `node` holding `children`, which come in `_children`'s order."""
+    if node is None:
+        return None
+    if isinstance(node, dict):
+        return type(node)(zip(sorted(node), children, strict=True))
+    if hasattr(node, "_fields"):
+        return type(node)(*children)
+    return type(node)(children)
+
+
+def map(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:
+    """Apply `f` to every leaf of `tree`, and to the leaves in the same places of `rest`.
+
+    Returns a tree shaped like `tree`. Raises ValueError where a tree of `rest` is shaped otherwise.
+
+    >>> map(lambda a, b: a + b, {"w": [1, 2]}, {"w": [10, 20]})
+    {'w': [11, 22]}
+    """
+
+    def visit(path: str, node: Any, *others: Any) -> Any:
+        pairs = _children(node)
+        if pairs is None:
+            return f(node, *others)
+        keys = [key for key, _ in pairs]
+        other_children = []
+        for other in others:
+            other_pairs = _children(other)
+            if type(other) is not type(node) or [key for key, _ in other_pairs or []] != keys:
+                raise ValueError(
+                    f"tree.map: trees differ at {path or 'the top'!r}: "
+                    f"{_describe(node)} in the first, {_describe(other)} in another"
+                )
+            other_children.append([child for _, child in other_pairs or []])
+        return _rebuild(
+            node,
+            [
+                visit(f"{path}/{key}" if path else str(key), child, *(o[i] for o in other_children))
+                for i, (key, child) in enumerate(pairs)
+            ],
+        )
+
+    return visit("", tree, *rest)
+
+
+def _describe(node: Any) -> str:
+    pairs = _children(node)
+    if pairs is None:
+        return "a leaf"
+    return f"{type(node).__name__} with {[key for key, _ in pairs]}"
+
+
+def leaves(tree: Any) -> list[Any]:
+    """The leaves in order.
+
+    >>> leaves({"b": 1, "a": (2, 3)})
+    [2, 3, 1]
+    """
+    found: list[Any] = []
+    map(found.append, tree)
+    return found
+
+
+def flatten(tree: Any) -> tuple[list[Any], Any]:
+    """The leaves, and the structure that `unflatten` puts them back into.
+
+    >>> flatten({"b": 1, "a": (2, 3)})
+    ([2, 3, 1], {'a': (*, *), 'b': *})
+    """
+    return leaves(tree), map(lambda _: LEAF, tree)
+
+
+def unflatten(structure: Any, leaves: Iterable[Any]) -> Any:
+    """The tree of this structure with these leaves; ValueError where their number differs.
+
+    >>> leaves, structure = flatten({"b": 1, "a": (2, 3)})
+    >>> unflatten(structure, [10 * leaf for leaf in leaves])
+    {'a': (20, 30), 'b': 10}
+    """
+    given = list(leaves)
+    wanted = len(paths(structure))
+    if len(given) != wanted:
+        raise ValueError(f"tree.unflatten: the structure has {wanted} leaves, {len(given)} came")
+    remaining = iter(given)
+    return map(lambda _: next(remaining), structure)
+
+
+def paths(tree: Any) -> list[str]:
+    """Where each leaf is: its keys joined by slashes, in the order of `leaves`.
+
+    >>> paths({"conv1": {"kernel": 0, "bias": 0}})
+    ['conv1/bias', 'conv1/kernel']
+    """
+    found: list[str] = []
+
+    def visit(path: str, node: Any) -> None:
+        pairs = _children(node)
+        if pairs is None:
+            found.append(path)
+            return
+        for key, child in pairs:
+            visit(f"{path}/{key}" if path else str(key), child)
+
+    visit("", tree)
+    return found

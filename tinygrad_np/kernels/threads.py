@@ -1,0 +1,172 @@
+"""Sharing a kernel's work between Python threads.
+
+NumPy lets go of the interpreter's lock while it copies, adds and multiplies matrices, so Python
+threads do run at once. Sharing whole blocks of images between them beats giving each matrix product
+to all of BLAS's threads: the copies around the product are shared as well, and each thread's block
+stays in its own core's cache. Meanwhile BLAS is held to one thread, else every thread would start
+as many again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+__all__ = ["get_num_threads", "set_num_threads", "share", "workspace"]
+
+Block = TypeVar("Block")
+
+
+def _available_cores() -> int:
+    # A container or `taskset` may allow this process fewer cores than the machine has.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+_num_threads = _available_cores()
+_lock = threading.Lock()  # guards the three below
+_holders = 0  # calls of `share` that need BLAS to keep to one thread
+_blas_threads: list[int] = []  # what to give back to each BLAS when the last of them is done
+
+
+def get_num_threads() -> int:
+    """The number of threads that the kernels use; at first, the cores this process may run on."""
+    return _num_threads
+
+
+def set_num_threads(n: int) -> None:
+    """Let the kernels, and the BLAS under NumPy, use `n` threads.
+
+    Raises ValueError unless `n` is a positive int. `n = 1` keeps everything in the calling thread.
+
+    >>> before = get_num_threads()
+    >>> set_num_threads(1)
+    >>> get_num_threads()
+    1
+    >>> set_num_threads(before)
+    """
+    global _num_threads
+    if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 1:
+        raise ValueError(f"set_num_threads: n is {n!r}, expected a positive int")
+    with _lock:
+        _num_threads = int(n)
+        counts = [_num_threads] * len(_blas())
+        if _holders:
+            _blas_threads[:] = counts
+        else:
+            _set_blas_threads(counts)
+
+
+def share(work: Callable[[Block], object], blocks: Iterable[Block]) -> None:
+    """Call `work` on every block, the blocks handed out to the threads as they become free.
+
+    The caller is one of the threads and takes over what no other has begun, so that a kernel called
+    from inside a worker cannot wait for ever. A single block runs in the caller alone, where BLAS
+    keeps its threads. An exception stops the handing out and is raised once every thread is done.
+    """
+    threads = _num_threads
+    waiting = deque(blocks)
+    helpers = min(threads, len(waiting)) - 1
+
+    def take_blocks() -> None:
+        try:
+            while True:
+                try:
+                    block = waiting.popleft()
+                except IndexError:
+                    return
+                work(block)
+        except BaseException:
+            waiting.clear()
+            raise
+
+    def help_out() -> None:
+        # Some BLAS (MKL, OpenBLAS over OpenMP) count threads for each calling thread apart.
+        _set_blas_threads([1] * len(_blas()))
+        take_blocks()
+
+    if helpers < 1:
+        return take_blocks()
+    with _single_threaded_blas():
+        futures = [_pool(threads - 1).submit(help_out) for _ in range(helpers)]
+        try:
+            take_blocks()
+        finally:
+            begun = [future for future in futures if not future.cancel()]
+            errors = [future.exception() for future in begun]  # waits
+        for error in filter(None, errors):
+            raise error
+
+
+def workspace(name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An uninitialised array from memory that the calling thread keeps under this name.
+
+    Valid until the thread asks for the name again. Fresh memory would cost a page fault for every
+    4 KiB, together as much time as the arithmetic.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    memory = vars(_own).get(name)
+    if memory is None or memory.size < size:
+        memory = vars(_own)[name] = np.empty(size, np.uint8)
+    return memory[:size].view(dtype).reshape(shape)
+
+
+_own = threading.local()
+
+
+@functools.lru_cache(maxsize=1)
+def _pool(workers: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(workers, thread_name_prefix="tinygrad_np")
+
+
+if hasattr(os, "register_at_fork"):  # threads do not survive a fork
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+@functools.lru_cache(maxsize=1)
+def _blas() -> list[Any]:
+    """threadpoolctl's controllers of the BLAS libraries; finding them takes milliseconds."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas").lib_controllers
+
+
+def _set_blas_threads(counts: list[int]) -> None:
+    for library, count in zip(_blas(), counts, strict=True):
+        library.set_num_threads(count)
+        # Since threadpoolctl 3.7 the thread that first sets OpenBLAS's count owns it until it says
+        # otherwise, and what other threads set is ignored.
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread()
+
+
+@contextlib.contextmanager
+def _single_threaded_blas() -> Iterator[None]:
+    """Hold BLAS to one thread until the last of the calls that overlap in time has left."""
+    global _holders
+    with _lock:
+        if not _holders:
+            _blas_threads[:] = [library.get_num_threads() for library in _blas()]
+            _set_blas_threads([1] * len(_blas_threads))
+        _holders += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _holders -= 1
+            if not _holders:
+                _set_blas_threads(_blas_threads)

@@ -1,0 +1,230 @@
+"""Activation functions, under Keras's names and with Keras's defaults.
+
+All but softmax and its kin work elementwise: the VJP is g · f'(x).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..core.primitive import primitive
+from .reductions import _expand
+
+
+@primitive
+def relu(x):
+    """y = max(x, 0).
+
+    The derivative is 1 for x > 0 and 0 for x < 0; at the kink it is taken as 0, as in Keras. It
+    can be read off the output: g · [y > 0].
+
+    >>> relu(np.array([-1.0, 0.0, 2.0]))
+    array([0., 0., 2.])
+    """
+    return np.maximum(x, 0)
+
+
+relu.defvjp(lambda g, y, x: g * (y > 0))
+
+
+@primitive
+def leaky_relu(x, negative_slope=0.2):
+    """y = x for x > 0, negative_slope · x elsewhere; the derivative is 1 or the slope.
+
+    Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network acoustic models" (2013).
+    """
+    return np.where(x > 0, x, negative_slope * x)
+
+
+leaky_relu.defvjp(lambda g, y, x, negative_slope=0.2: np.where(x > 0, g, negative_slope * g))
+
+
+@primitive
+def elu(x, alpha=1.0):
+    """y = x for x > 0, alpha · (eˣ - 1) elsewhere, where the derivative is alpha · eˣ.
+
+    Clevert, Unterthiner, Hochreiter, "Fast and accurate deep network learning by exponential
+    linear units" (2016).
+    """
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+elu.defvjp(
+    lambda g, y, x, alpha=1.0: g * np.where(x > 0, 1, alpha * np.exp(np.where(x > 0, 0, x)))
+)
+
+
+def selu(x):
+    """y = 1.0507… · elu(x, 1.6732…), the constants that keep mean 0 and variance 1.
+
+    Klambauer et al., "Self-normalizing neural networks" (2017).
+
+    >>> float(selu(1.0).round(4))
+    1.0507
+    """
+    return 1.0507009873554805 * elu(x, alpha=1.6732632423543772)
+
+
+@primitive
+def sigmoid(x):
+    """y = 1 / (1 + e⁻ˣ). The derivative is y (1 - y).
+
+    Computed from e^-|x|, which can't overflow.
+
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
+    """
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+sigmoid.defvjp(lambda g, y, x: g * (y * (1 - y)))
+
+
+@primitive
+def softplus(x):
+    """y = log(1 + eˣ). The derivative is eˣ / (1 + eˣ) = sigmoid(x).
+
+    >>> float(softplus(0.0).round(4))
+    0.6931
+    """
+    return np.logaddexp(x, 0)
+
+
+softplus.defvjp(lambda g, y, x: g * sigmoid(x))
+
+
+@primitive
+def softsign(x):
+    """y = x / (1 + |x|). The derivative is 1 / (1 + |x|)²."""
+    return x / (1 + np.abs(x))
+
+
+softsign.defvjp(lambda g, y, x: g / np.square(1 + np.abs(x)))
+
+
+def silu(x):
+    """y = x · sigmoid(x), also called swish (Ramachandran, Zoph, Le, 2017).
+
+    >>> float(silu(1.0).round(4))
+    0.7311
+    """
+    return x * sigmoid(x)
+
+
+def mish(x):
+    """y = x · tanh(softplus(x)) (Misra, 2019).
+
+    >>> float(mish(1.0).round(4))
+    0.8651
+    """
+    return x * np.tanh(softplus(x))
+
+
+def hard_sigmoid(x):
+    """y = x / 6 + 1/2, held between 0 and 1: sigmoid in straight lines.
+
+    >>> hard_sigmoid(np.array([-4.0, 0.0, 4.0]))
+    array([0. , 0.5, 1. ])
+    """
+    return np.clip(x / 6 + 0.5, 0, 1)
+
+
+def hard_swish(x):
+    """y = x · hard_sigmoid(x) (Howard et al., "Searching for MobileNetV3", 2019).
+
+    >>> hard_swish(np.array([-4.0, 0.0, 4.0]))
+    array([-0.,  0.,  4.])
+    """
+    return x * hard_sigmoid(x)
+
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+
+@primitive
+def erf(x):
+    """The error function 2/√π ∫₀ˣ e^-t² dt. The derivative is 2/√π · e^-x².
+
+    NumPy has none, so it is Python's, an element at a time.
+    """
+    return np.asarray(_erf(x), dtype=np.result_type(x))
+
+
+erf.defvjp(lambda g, y, x: g * (2 / math.sqrt(math.pi) * np.exp(-x * x)))
+
+
+def gelu(x, approximate=False):
+    """y = x · Φ(x), with the normal distribution function Φ(x) = (1 + erf(x / √2)) / 2.
+
+    Args:
+        x: any shape.
+        approximate: use Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, which is much faster here.
+
+    Hendrycks, Gimpel, "Gaussian error linear units" (2016).
+
+    >>> float(np.round(gelu(1.0), 4)), float(np.round(gelu(1.0, approximate=True), 4))
+    (0.8413, 0.8412)
+    """
+    if approximate:
+        return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+    return 0.5 * x * (1 + erf(x / math.sqrt(2)))
+
+
+# Softmax and its kin work along an axis. All subtract the maximum first: the result is the same
+# and no exponential overflows.
+
+
+@primitive
+def softmax(x, axis=-1):
+    """y = eˣ / Σ eˣ along an axis: positive numbers that sum to 1.
+
+    From dy_i/dx_j = y_i ([i = j] - y_j), the VJP is y · (g - Σ g y).
+
+    >>> softmax(np.array([0.0, np.log(3.0)]))
+    array([0.25, 0.75])
+    """
+    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+softmax.defvjp(lambda g, y, x, axis=-1: y * (g - np.sum(g * y, axis=axis, keepdims=True)))
+
+
+@primitive
+def log_softmax(x, axis=-1):
+    """y = x - log Σ eˣ along an axis.
+
+    From dy_i/dx_j = [i = j] - softmax(x)_j, the VJP is g - eʸ · Σ g.
+
+    >>> np.exp(log_softmax(np.array([0.0, np.log(3.0)])))
+    array([0.25, 0.75])
+    """
+    x = x - np.max(x, axis=axis, keepdims=True)
+    return x - np.log(np.sum(np.exp(x), axis=axis, keepdims=True))
+
+
+log_softmax.defvjp(lambda g, y, x, axis=-1: g - np.exp(y) * np.sum(g, axis=axis, keepdims=True))
+
+
+@primitive
+def logsumexp(x, axis=None, keepdims=False):
+    """y = log Σ eˣ along axes (all by default), a smooth maximum.
+
+    The derivative with respect to x_j is eˣʲ / Σ eˣ = e^(x_j - y).
+
+    >>> float(logsumexp(np.array([1000.0, 1000.0])).round(4))
+    1000.6931
+    """
+    top = np.max(x, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    total = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return total if keepdims else np.reshape(total, np.sum(x, axis=axis).shape)
+
+
+logsumexp.defvjp(
+    lambda g, y, x, axis=None, keepdims=False: _expand(g, x, axis, keepdims)
+    * np.exp(x - _expand(y, x, axis, keepdims))
+)

@@ -1,0 +1,787 @@
+"""Optimizers and learning-rate schedules: Keras's formulas, names and defaults, on trees of arrays.
+
+An optimizer is a pair of pure functions. What it remembers between steps is a tree like any other,
+to be kept, saved and handed back:
+
+>>> import numpy as np
+>>> opt = sgd(0.1, momentum=0.9)
+>>> params = {"kernel": np.ones(2, np.float32)}
+>>> state = opt.init(params)
+>>> params, state = opt.update(params, {"kernel": np.array([1, -1], np.float32)}, state)
+>>> params
+{'kernel': array([0.9, 1.1], dtype=float32)}
+>>> state
+{'step': array(1), 'momentum': {'kernel': array([-0.1,  0.1], dtype=float32)}}
+
+In the formulas p is a parameter, g its gradient, t = 1, 2, … the step and η the learning rate of
+that step; arrays are multiplied and divided element by element.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from numbers import Real
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+
+from .core import tree
+from .kernels.threads import share
+
+__all__ = [
+    "Optimizer",
+    "adadelta",
+    "adagrad",
+    "adam",
+    "adamw",
+    "clip_by_global_norm",
+    "clip_by_norm",
+    "clip_by_value",
+    "cosine_decay",
+    "cosine_decay_restarts",
+    "exponential_decay",
+    "inverse_time_decay",
+    "piecewise_constant_decay",
+    "polynomial_decay",
+    "rmsprop",
+    "sgd",
+]
+
+Schedule = Callable[[int], float]
+
+# Elements of a leaf that are updated at a time: few enough that what a rule computes stays in the
+# cache, and so many that a ufunc takes longer than threads need to hand on the interpreter's lock.
+BLOCK = 144 * 1024
+
+
+class Clipping(TypedDict, total=False):
+    """What every optimizer can do to the gradients before it uses them: at most one of these."""
+
+    clipnorm: float | None  # clip_by_norm(grads, clipnorm)
+    clipvalue: float | None  # clip_by_value(grads, clipvalue)
+    global_clipnorm: float | None  # clip_by_global_norm(grads, global_clipnorm)
+
+
+class Options(Clipping, total=False):
+    """The keyword arguments that every optimizer takes besides its own."""
+
+    weight_decay: float | None  # λ of p ← p - ηλp, taken before the rule's own change
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """A rule for one array, applied to every leaf of a tree; made by `sgd`, `adam`, ….
+
+    `rule(p, g, *slots, rate, step)` changes p and the slots in place, given blocks of a parameter,
+    its gradient and its part of the state; `step` counts from 1. `slots` names the trees of the
+    state and gives the value that each starts from.
+    """
+
+    name: str
+    learning_rate: float | Schedule
+    rule: Callable[..., None] = field(repr=False)
+    slots: dict[str, float] = field(default_factory=dict)
+    weight_decay: float | None = None
+    clipnorm: float | None = None
+    clipvalue: float | None = None
+    global_clipnorm: float | None = None
+
+    def __post_init__(self) -> None:
+        if not callable(self.learning_rate):
+            _check(self.name, "[0, inf)", learning_rate=self.learning_rate)
+        if self.weight_decay is not None:
+            _check(self.name, "[0, inf)", weight_decay=self.weight_decay)
+        clips = {
+            argument: bound
+            for argument in Clipping.__annotations__
+            if (bound := getattr(self, argument)) is not None
+        }
+        _check(self.name, "(0, inf)", **clips)
+        if len(clips) > 1:
+            raise ValueError(f"{self.name}: {' and '.join(clips)} were given, expected one of them")
+
+    def init(self, params: Any) -> dict[str, Any]:
+        """The state before the first step: the step count, and a tree like `params` for each slot.
+
+        Raises TypeError where a leaf of `params` is no array of floats.
+        """
+        _float_leaves(self.name, "params", params)
+        state = {
+            slot: tree.map(lambda p, value=value: np.full_like(p, value), params)
+            for slot, value in self.slots.items()
+        }
+        return {"step": np.array(0), **state}
+
+    def update(self, params: Any, grads: Any, state: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """One step. The arguments are left as they are.
+
+        Args:
+            params: a tree of float arrays.
+            grads: a tree like `params`: the gradients there. They need not be finite.
+            state: what `init` or the last `update` gave.
+
+        Returns:
+            The new params and the new state, each array in its old dtype.
+
+        Raises:
+            TypeError: where a leaf is no array of floats.
+            ValueError: where the trees, or two arrays at one place of them, are shaped differently.
+        """
+        if not isinstance(state, dict) or state.keys() != {"step", *self.slots}:
+            got = sorted(state) if isinstance(state, dict) else type(state).__name__
+            raise ValueError(
+                f"{self.name}: state holds {got}, expected {['step', *self.slots]} as init gives"
+            )
+        like = _float_leaves(self.name, "params", params)
+        old = [like, *(_float_leaves(self.name, slot, state[slot], like) for slot in self.slots)]
+        gradients = _float_leaves(self.name, "grads", grads, like)
+        if self.clipnorm is not None:
+            gradients = clip_by_norm(gradients, self.clipnorm)
+        if self.clipvalue is not None:
+            gradients = clip_by_value(gradients, self.clipvalue)
+        if self.global_clipnorm is not None:
+            gradients = clip_by_global_norm(gradients, self.global_clipnorm)
+
+        step = int(state["step"])
+        rate = self.learning_rate(step) if callable(self.learning_rate) else self.learning_rate
+        rate = float(rate)  # a NumPy float64 would turn float32 arrays into float64
+        decay = rate * float(self.weight_decay or 0)
+        new = [{place: np.empty_like(leaf) for place, leaf in leaves.items()} for leaves in old]
+
+        def update_block(block: tuple[str, slice]) -> None:
+            place, span = block
+            fresh = [after[place].reshape(-1)[span] for after in new]
+            for after, before in zip(fresh, old, strict=True):
+                after[...] = before[place].reshape(-1)[span]
+            p, *slots = fresh
+            g = gradients[place].reshape(-1)[span].astype(p.dtype, copy=False)
+            # The user looks for nan and inf in the loss; warnings from here would name no place.
+            with np.errstate(over="ignore", invalid="ignore"):
+                if decay:
+                    p -= decay * p
+                self.rule(p, g, *slots, rate=rate, step=step + 1)
+
+        share(
+            update_block,
+            [
+                (place, slice(start, start + BLOCK))
+                for place, leaf in like.items()
+                for start in range(0, leaf.size, BLOCK)
+            ],
+        )
+        new_params, *new_slots = (tree.unflatten(params, leaves.values()) for leaves in new)
+        new_state = dict(zip(self.slots, new_slots, strict=True))
+        return new_params, {"step": np.array(step + 1), **new_state}
+
+
+def sgd(
+    learning_rate: float | Schedule = 0.01,
+    *,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+    **options: Unpack[Options],
+) -> Optimizer:
+    """Gradient descent, with momentum μ if wanted.
+
+        p ← p - ηg                                        without momentum
+        m ← μm - ηg,   p ← p + m                          with momentum
+        m ← μm - ηg,   p ← p + μm - ηg                    with Nesterov's
+
+    Args:
+        learning_rate: η, or a schedule.
+        momentum: μ, in [0, 1).
+        nesterov: whether to take the gradient as if momentum had already moved p.
+        options: see `Options`.
+
+    Raises TypeError or ValueError for an argument out of its range.
+
+    Polyak, Some methods of speeding up the convergence of iteration methods (1964); Sutskever et
+    al., On the importance of initialization and momentum in deep learning (2013).
+    Behaves like keras.optimizers.SGD.
+
+    >>> opt = sgd(0.5)
+    >>> opt.update([np.array([1.0])], [np.array([1.0])], opt.init([np.array([1.0])]))[0]
+    [array([0.5])]
+    """
+    _check("sgd", "[0, 1)", momentum=momentum)
+
+    def descend(p, g, *, rate, step):
+        p -= rate * g
+
+    def descend_with_momentum(p, g, m, *, rate, step):
+        change = rate * g
+        m *= momentum
+        m -= change
+        p += momentum * m - change if nesterov else m
+
+    if momentum == 0:
+        return Optimizer("sgd", learning_rate, descend, **options)
+    return Optimizer("sgd", learning_rate, descend_with_momentum, {"momentum": 0.0}, **options)
+
+
+def adam(
+    learning_rate: float | Schedule = 0.001,
+    *,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-7,
+    amsgrad: bool = False,
+    **options: Unpack[Options],
+) -> Optimizer:
+    """Adam: steps along a running mean of the gradient, scaled by that of its square.
+
+        m ← m + (1 - β₁)(g - m)
+        v ← v + (1 - β₂)(g² - v)
+        p ← p - α m / (√v + ε),       α = η √(1 - β₂ᵗ) / (1 - β₁ᵗ)
+
+    α makes up for m and v having started from zero. With AMSGrad the largest v so far takes v's
+    place in the last line.
+
+    Args:
+        learning_rate: η, or a schedule.
+        beta_1, beta_2: β₁ and β₂, in [0, 1).
+        epsilon: ε, which is the paper's ε̂.
+        amsgrad: see above.
+        options: see `Options`.
+
+    Raises TypeError or ValueError for an argument out of its range.
+
+    Kingma and Ba, Adam: a method for stochastic optimization (2015), arxiv.org/abs/1412.6980; Reddi
+    et al., On the convergence of Adam and beyond (2018), arxiv.org/abs/1904.09237.
+    Behaves like keras.optimizers.Adam.
+
+    >>> opt = adam(0.1)
+    >>> opt.update([np.array([1.0])], [np.array([5.0])], opt.init([np.array([1.0])]))[0]
+    [array([0.90000006])]
+    """
+    return _adam("adam", learning_rate, beta_1, beta_2, epsilon, amsgrad, **options)
+
+
+def adamw(
+    learning_rate: float | Schedule = 0.001,
+    *,
+    weight_decay: float = 0.004,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-7,
+    amsgrad: bool = False,
+    **clipping: Unpack[Clipping],
+) -> Optimizer:
+    """Adam with decoupled weight decay: p ← p - ηλp, and then Adam's step.
+
+    Args:
+        weight_decay: λ.
+        clipping: see `Clipping`.
+        learning_rate, beta_1, beta_2, epsilon, amsgrad: as for `adam`.
+
+    Raises TypeError or ValueError for an argument out of its range.
+
+    Loshchilov and Hutter, Decoupled weight decay regularization (2019), arxiv.org/abs/1711.05101.
+    Behaves like keras.optimizers.AdamW.
+
+    >>> opt = adamw(0.1, weight_decay=1.0)
+    >>> opt.update([np.array([1.0])], [np.array([0.0])], opt.init([np.array([1.0])]))[0]
+    [array([0.9])]
+    """
+    return _adam(
+        "adamw",
+        learning_rate,
+        beta_1,
+        beta_2,
+        epsilon,
+        amsgrad,
+        weight_decay=weight_decay,
+        **clipping,
+    )
+
+
+def _adam(
+    name: str,
+    learning_rate: float | Schedule,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    amsgrad: bool,
+    **options: Unpack[Options],
+) -> Optimizer:
+    _check(name, "[0, 1)", beta_1=beta_1, beta_2=beta_2)
+    _check(name, "[0, inf)", epsilon=epsilon)
+
+    def rule(p, g, m, v, v_max=None, *, rate, step):
+        # Keras takes the powers in p's dtype. In float32, 1 - β₂ at the first step is off by 1e-5
+        # of itself, which all of the step then is: to agree with Keras is to do the same.
+        b1, b2 = p.dtype.type(beta_1), p.dtype.type(beta_2)
+        alpha = rate * np.sqrt(1 - b2**step) / (1 - b1**step)
+        m += (1 - beta_1) * (g - m)
+        v += (1 - beta_2) * (np.square(g) - v)
+        if v_max is not None:
+            v = np.maximum(v_max, v, out=v_max)
+        p -= alpha * m / (np.sqrt(v) + epsilon)
+
+    slots = {"momentum": 0.0, "velocity": 0.0} | ({"velocity_hat": 0.0} if amsgrad else {})
+    return Optimizer(name, learning_rate, rule, slots, **options)
+
+
+def adadelta(
+    learning_rate: float | Schedule = 0.001,
+    *,
+    rho: float = 0.95,
+    epsilon: float = 1e-7,
+    **options: Unpack[Options],
+) -> Optimizer:
+    """Adadelta: steps as large as recent steps were, in proportion to recent gradients.
+
+        s ← ρs + (1 - ρ) g²
+        δ = g √(d + ε) / √(s + ε)
+        d ← ρd + (1 - ρ) δ²
+        p ← p - ηδ
+
+    δ has p's unit, so the paper needs no learning rate: its η is 1, Keras's default 0.001.
+
+    Args:
+        learning_rate: η, or a schedule.
+        rho: ρ, in [0, 1).
+        epsilon: ε.
+        options: see `Options`.
+
+    Raises TypeError or ValueError for an argument out of its range.
+
+    Zeiler, ADADELTA: an adaptive learning rate method (2012), arxiv.org/abs/1212.5701.
+    Behaves like keras.optimizers.Adadelta.
+
+    >>> opt = adadelta(1.0, epsilon=0.5)
+    >>> opt.update([np.array([1.0])], [np.array([0.0])], opt.init([np.array([1.0])]))[0]
+    [array([1.])]
+    """
+    _check("adadelta", "[0, 1)", rho=rho)
+    _check("adadelta", "[0, inf)", epsilon=epsilon)
+
+    def rule(p, g, s, d, *, rate, step):
+        s *= rho
+        s += (1 - rho) * np.square(g)
+        delta = np.sqrt((d + epsilon) / (s + epsilon)) * g
+        d *= rho
+        d += (1 - rho) * np.square(delta)
+        p -= rate * delta
+
+    slots = {"accumulated_grad": 0.0, "accumulated_delta_var": 0.0}
+    return Optimizer("adadelta", learning_rate, rule, slots, **options)
+
+
+def adagrad(
+    learning_rate: float | Schedule = 0.001,
+    *,
+    initial_accumulator_value: float = 0.1,
+    epsilon: float = 1e-7,
+    **options: Unpack[Options],
+) -> Optimizer:
+    """Adagrad: the more a parameter has been pushed so far, the smaller its steps.
+
+        a ← a + g²
+        p ← p - ηg / √(a + ε)
+
+    Args:
+        learning_rate: η, or a schedule.
+        initial_accumulator_value: what a starts from.
+        epsilon: ε.
+        options: see `Options`.
+
+    Raises TypeError or ValueError for an argument out of its range.
+
+    Duchi, Hazan and Singer, Adaptive subgradient methods for online learning and stochastic
+    optimization (2011), jmlr.org/papers/v12/duchi11a.html.
+    Behaves like keras.optimizers.Adagrad.
+
+    >>> opt = adagrad(1.0, initial_accumulator_value=0.0, epsilon=0.0)
+    >>> opt.update([np.array([1.0])], [np.array([0.3])], opt.init([np.array([1.0])]))[0]
+    [array([0.])]
+    """
+    _check(
+        "adagrad",
+        "[0, inf)",
+        initial_accumulator_value=initial_accumulator_value,
+        epsilon=epsilon,
+    )
+
+    def rule(p, g, a, *, rate, step):
+        a += np.square(g)
+        p -= rate * g / np.sqrt(a + epsilon)
+
+    slots = {"accumulator": initial_accumulator_value}
+    return Optimizer("adagrad", learning_rate, rule, slots, **options)
+
+
+def rmsprop(
+    learning_rate: float | Schedule = 0.001,
+    *,
+    rho: float = 0.9,
+    momentum: float = 0.0,
+    epsilon: float = 1e-7,
+    centered: bool = False,
+    **options: Unpack[Options],
+) -> Optimizer:
+    """RMSprop: the gradient divided by the root of its running mean square.
+
+        v ← ρv + (1 - ρ) g²
+        δ = ηg / √(v + ε)
+        p ← p - δ                                         without momentum
+        m ← μm + δ,   p ← p - m                           with momentum
+
+    Centered, the running variance v - a² takes v's place in δ, with a ← ρa + (1 - ρ) g.
+
+    Args:
+        learning_rate: η, or a schedule.
+        rho: ρ, in [0, 1).
+        momentum: μ, in [0, 1).
+        epsilon: ε.
+        centered: see above.
+        options: see `Options`.
+
+    Raises TypeError or ValueError for an argument out of its range.
+
+    Tieleman and Hinton, Lecture 6.5, Neural networks for machine learning (2012); centered: Graves,
+    Generating sequences with recurrent neural networks (2013), arxiv.org/abs/1308.0850.
+    Behaves like keras.optimizers.RMSprop.
+
+    >>> opt = rmsprop(1.0, rho=0.0, epsilon=0.0)
+    >>> opt.update([np.array([1.0])], [np.array([0.3])], opt.init([np.array([1.0])]))[0]
+    [array([0.])]
+    """
+    _check("rmsprop", "[0, 1)", rho=rho, momentum=momentum)
+    _check("rmsprop", "[0, inf)", epsilon=epsilon)
+    slots = {"velocity": 0.0}
+    slots |= {"momentum": 0.0} if momentum else {}
+    slots |= {"average_gradient": 0.0} if centered else {}
+
+    def rule(p, g, v, *m_and_a, rate, step):
+        v *= rho
+        v += (1 - rho) * np.square(g)
+        if centered:
+            a = m_and_a[-1]
+            a *= rho
+            a += (1 - rho) * g
+            v = v - np.square(a)
+        delta = rate * g / np.sqrt(v + epsilon)
+        if momentum:
+            m = m_and_a[0]
+            m *= momentum
+            m += delta
+            delta = m
+        p -= delta
+
+    return Optimizer("rmsprop", learning_rate, rule, slots, **options)
+
+
+def clip_by_global_norm(grads: Any, max_norm: float) -> Any:
+    """Scale all gradients alike so that their norm, taken as one vector, is at most `max_norm`.
+
+        g ← g · c / max(n, c),     n = √Σ ‖g‖²  over all leaves
+
+    A norm that is not finite makes every gradient nan, so that it cannot pass unseen.
+
+    Args:
+        grads: a tree of float arrays.
+        max_norm: c, positive.
+
+    Returns:
+        A tree like `grads`.
+
+    Raises TypeError or ValueError where `max_norm` is no positive number.
+
+    Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks (2013),
+    arxiv.org/abs/1211.5063. Behaves like the `global_clipnorm` of Keras's optimizers.
+
+    >>> clip_by_global_norm({"a": np.array([3.0]), "b": np.array([4.0])}, 1.0)
+    {'a': array([0.6]), 'b': array([0.8])}
+    """
+    _check("clip_by_global_norm", "(0, inf)", max_norm=max_norm)
+    scale = _scale(math.hypot(*map(_norm, tree.leaves(grads))), max_norm)
+    return tree.map(lambda g: g * scale, grads)
+
+
+def clip_by_norm(grads: Any, max_norm: float) -> Any:
+    """Scale each leaf of `grads` by itself so that its norm is at most `max_norm`.
+
+        g ← g · c / max(‖g‖, c)
+
+    Args, returns and raises as `clip_by_global_norm`.
+    Behaves like the `clipnorm` of Keras's optimizers.
+
+    >>> clip_by_norm({"a": np.array([3.0, 4.0]), "b": np.array([0.5])}, 1.0)
+    {'a': array([0.6, 0.8]), 'b': array([0.5])}
+    """
+    _check("clip_by_norm", "(0, inf)", max_norm=max_norm)
+    return tree.map(lambda g: g * _scale(_norm(g), max_norm), grads)
+
+
+def clip_by_value(grads: Any, max_value: float) -> Any:
+    """Bring every element of `grads` into the interval from -max_value to max_value.
+
+    Args, returns and raises as `clip_by_global_norm`.
+    Behaves like the `clipvalue` of Keras's optimizers.
+
+    >>> clip_by_value([np.array([-3.0, 0.5, 4.0])], 1.0)
+    [array([-1. ,  0.5,  1. ])]
+    """
+    _check("clip_by_value", "(0, inf)", max_value=max_value)
+    return tree.map(lambda g: np.clip(g, -float(max_value), float(max_value)), grads)
+
+
+def exponential_decay(
+    initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False
+) -> Schedule:
+    """The schedule η(t) = η₀ rˣ with x = t / decay_steps, rounded down for a staircase.
+
+    This and every schedule below is a function of the number of steps done so far, t = 0, 1, …,
+    and goes where an optimizer takes a learning rate. Any function of that kind does.
+
+    Args:
+        initial_learning_rate: η₀.
+        decay_steps: the steps after which the rate has been multiplied by r, positive.
+        decay_rate: r.
+        staircase: whether to change the rate only every `decay_steps` steps.
+
+    Raises TypeError or ValueError where `decay_steps` is no positive number.
+
+    Behaves like keras.optimizers.schedules.ExponentialDecay.
+
+    >>> rate = exponential_decay(0.1, 100, 0.5)
+    >>> rate(0), rate(200)
+    (0.1, 0.025)
+    """
+    _check("exponential_decay", "(0, inf)", decay_steps=decay_steps)
+
+    def schedule(step: int) -> float:
+        x = step / decay_steps
+        return initial_learning_rate * decay_rate ** (math.floor(x) if staircase else x)
+
+    return schedule
+
+
+def inverse_time_decay(
+    initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False
+) -> Schedule:
+    """The schedule η(t) = η₀ / (1 + rx) with x = t / decay_steps, rounded down for a staircase.
+
+    Args and raises as `exponential_decay`.
+    Behaves like keras.optimizers.schedules.InverseTimeDecay.
+
+    >>> rate = inverse_time_decay(0.1, 100, 1.0)
+    >>> rate(0), rate(100)
+    (0.1, 0.05)
+    """
+    _check("inverse_time_decay", "(0, inf)", decay_steps=decay_steps)
+
+    def schedule(step: int) -> float:
+        x = step / decay_steps
+        return initial_learning_rate / (1 + decay_rate * (math.floor(x) if staircase else x))
+
+    return schedule
+
+
+def polynomial_decay(
+    initial_learning_rate: float,
+    decay_steps: float,
+    end_learning_rate: float = 0.0001,
+    power: float = 1.0,
+    cycle: bool = False,
+) -> Schedule:
+    """The schedule η(t) = (η₀ - η₁)(1 - t/T)ᵏ + η₁, which stays at η₁ from step T on.
+
+    With `cycle`, T grows instead to the next multiple of `decay_steps` whenever t has passed it.
+
+    Args:
+        initial_learning_rate: η₀.
+        decay_steps: T, positive.
+        end_learning_rate: η₁.
+        power: k.
+        cycle: see above.
+
+    Raises TypeError or ValueError where `decay_steps` is no positive number.
+
+    Behaves like keras.optimizers.schedules.PolynomialDecay.
+
+    >>> rate = polynomial_decay(1.0, 100, end_learning_rate=0.0)
+    >>> rate(0), rate(75), rate(200)
+    (1.0, 0.25, 0.0)
+    """
+    _check("polynomial_decay", "(0, inf)", decay_steps=decay_steps)
+
+    def schedule(step: int) -> float:
+        end = decay_steps * (max(1, math.ceil(step / decay_steps)) if cycle else 1)
+        left = 1 - min(step, end) / end
+        return (initial_learning_rate - end_learning_rate) * left**power + end_learning_rate
+
+    return schedule
+
+
+def piecewise_constant_decay(boundaries: Sequence[float], values: Sequence[float]) -> Schedule:
+    """The schedule that is values[i] up to and including step boundaries[i], then the next value.
+
+    Args:
+        boundaries: steps, increasing.
+        values: learning rates, one more than there are boundaries.
+
+    Raises ValueError where the lengths do not fit or the boundaries do not increase.
+
+    Behaves like keras.optimizers.schedules.PiecewiseConstantDecay.
+
+    >>> rate = piecewise_constant_decay([100, 200], [1.0, 0.5, 0.1])
+    >>> rate(100), rate(101), rate(500)
+    (1.0, 0.5, 0.1)
+    """
+    boundaries, values = list(boundaries), list(values)
+    if len(values) != len(boundaries) + 1:
+        raise ValueError(
+            f"piecewise_constant_decay: {len(values)} values came with {len(boundaries)} "
+            f"boundaries, expected {len(boundaries) + 1}"
+        )
+    if boundaries != sorted(set(boundaries)):
+        raise ValueError(f"piecewise_constant_decay: boundaries must increase, got {boundaries}")
+    return lambda step: values[bisect_left(boundaries, step)]
+
+
+def cosine_decay(
+    initial_learning_rate: float,
+    decay_steps: float,
+    alpha: float = 0.0,
+    *,
+    warmup_target: float | None = None,
+    warmup_steps: float = 0,
+) -> Schedule:
+    """The schedule η(t) = η₀ (a + (1 - a)(1 + cos πx) / 2), x = t / decay_steps up to 1.
+
+    With a warm-up the rate first goes in a straight line from η₀ to `warmup_target`; then the
+    cosine begins, with `warmup_target` in place of η₀.
+
+    Args:
+        initial_learning_rate: η₀.
+        decay_steps: the steps that the cosine takes, positive; those of the warm-up come on top.
+        alpha: a, the fraction of the rate that is left at the end.
+        warmup_target: the rate at the end of the warm-up; None for no warm-up.
+        warmup_steps: the steps of the warm-up.
+
+    Raises TypeError or ValueError where `decay_steps` is no positive number or `warmup_steps` a
+    negative one.
+
+    Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts (2017),
+    arxiv.org/abs/1608.03983; warm-up: Goyal et al., Accurate, large minibatch SGD (2017),
+    arxiv.org/abs/1706.02677. Behaves like keras.optimizers.schedules.CosineDecay.
+
+    >>> rate = cosine_decay(0.0, 100, warmup_target=1.0, warmup_steps=10)
+    >>> rate(0), rate(5), rate(10), rate(60), rate(110)
+    (0.0, 0.5, 1.0, 0.5, 0.0)
+    """
+    _check("cosine_decay", "(0, inf)", decay_steps=decay_steps)
+    _check("cosine_decay", "[0, inf)", warmup_steps=warmup_steps)
+
+    peak, start = initial_learning_rate, 0.0
+    if warmup_target is not None:
+        peak, start = warmup_target, warmup_steps
+
+    def schedule(step: int) -> float:
+        if step < start:
+            return initial_learning_rate + (peak - initial_learning_rate) * step / start
+        cosine = math.cos(math.pi * min((step - start) / decay_steps, 1))
+        return peak * (alpha + (1 - alpha) * (1 + cosine) / 2)
+
+    return schedule
+
+
+def cosine_decay_restarts(
+    initial_learning_rate: float,
+    first_decay_steps: float,
+    t_mul: float = 2.0,
+    m_mul: float = 1.0,
+    alpha: float = 0.0,
+) -> Schedule:
+    """The schedule of `cosine_decay`, beginning anew whenever it has come to its end.
+
+        η(t) = η₀ (a + (1 - a) mⁱ (1 + cos πx) / 2)
+
+    where i counts the restarts so far and x goes from 0 to 1 in each period. The periods are
+    T, Tq, Tq², … steps long.
+
+    Args:
+        initial_learning_rate: η₀.
+        first_decay_steps: T, positive.
+        t_mul: q, at least 1.
+        m_mul: m.
+        alpha: a.
+
+    Raises TypeError or ValueError where `first_decay_steps` is no positive number or `t_mul` is
+    below 1.
+
+    Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts (2017),
+    arxiv.org/abs/1608.03983. Behaves like keras.optimizers.schedules.CosineDecayRestarts.
+
+    >>> rate = cosine_decay_restarts(1.0, 10)
+    >>> rate(0), rate(5), rate(10), rate(20), rate(30)
+    (1.0, 0.5, 1.0, 0.5, 1.0)
+    """
+    _check("cosine_decay_restarts", "(0, inf)", first_decay_steps=first_decay_steps)
+    _check("cosine_decay_restarts", "[1, inf)", t_mul=t_mul)
+
+    def schedule(step: int) -> float:
+        x = step / first_decay_steps
+        if t_mul == 1:
+            restarts, x = math.floor(x), x % 1
+        else:  # 1 + q + … + qⁱ⁻¹ = (qⁱ - 1) / (q - 1) first periods are over
+            restarts = math.floor(math.log(1 + x * (t_mul - 1), t_mul))
+            x = (x - (t_mul**restarts - 1) / (t_mul - 1)) / t_mul**restarts
+        cosine = m_mul**restarts * (1 + math.cos(math.pi * x)) / 2
+        return initial_learning_rate * (alpha + (1 - alpha) * cosine)
+
+    return schedule
+
+
+_INTERVALS: dict[str, Callable[[Any], bool]] = {
+    "[0, 1)": lambda x: 0 <= x < 1,
+    "[0, inf)": lambda x: 0 <= x < math.inf,
+    "(0, inf)": lambda x: 0 < x < math.inf,
+    "[1, inf)": lambda x: 1 <= x < math.inf,
+}
+
+
+def _check(function: str, interval: str, **arguments: Any) -> None:
+    """Raise unless every argument is a number in the interval."""
+    for name, value in arguments.items():
+        if not isinstance(value, Real):
+            raise TypeError(f"{function}: {name} must be a number, got {value!r}")
+        if not _INTERVALS[interval](value):
+            raise ValueError(f"{function}: {name} must lie in {interval}, got {value!r}")
+
+
+def _float_leaves(
+    optimizer: str, label: str, given: Any, like: dict[str, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
+    """The leaves of `given` by path; raise unless they are floats, placed and shaped as `like`."""
+    leaves = {
+        place: np.asarray(leaf, order="C")
+        for place, leaf in zip(tree.paths(given), tree.leaves(given), strict=True)
+    }
+    like = leaves if like is None else like
+    for got, expected in zip_longest(map(repr, leaves), map(repr, like), fillvalue="no leaf"):
+        if got != expected:
+            raise ValueError(f"{optimizer}: {label} has {got} where params has {expected}")
+    for place, leaf in leaves.items():
+        if leaf.dtype.kind != "f":
+            raise TypeError(f"{optimizer}: {label} at {place!r} is {leaf.dtype}, expected floats")
+        if leaf.shape != like[place].shape:
+            raise ValueError(
+                f"{optimizer}: {label} at {place!r} has shape {leaf.shape}, "
+                f"but params {like[place].shape}"
+            )
+    return leaves
+
+
+def _scale(norm: float, max_norm: float) -> float:
+    return float(max_norm / max(norm, max_norm)) if math.isfinite(norm) else math.nan
+
+
+def _norm(g: np.ndarray) -> float:
+    return math.sqrt(np.vdot(g, g))
