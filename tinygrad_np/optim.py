@@ -76,9 +76,9 @@ class Options(Clipping, total=False):
 class Optimizer:
     """A rule for one array, applied to every leaf of a tree; made by `sgd`, `adam`, ….
 
-    `rule(p, g, *slots, rate, step)` changes p and the slots in place, given blocks of a parameter,
-    its gradient and its part of the state; `step` counts from 1. `slots` names the trees of the
-    state and gives the value that each starts from.
+    `rule(g, old, new, rate, step)` gets a block of a gradient, the same blocks (p, *slots) of the
+    parameter and of the state, and those to write the new ones to; `step` counts from 1. `slots`
+    names the trees of the state and gives the value that each starts from.
     """
 
     name: str
@@ -148,31 +148,31 @@ class Optimizer:
 
         step = int(state["step"])
         rate = self.learning_rate(step) if callable(self.learning_rate) else self.learning_rate
-        rate = float(rate)  # a NumPy float64 would turn float32 arrays into float64
+        rate = float(rate)  # next to a NumPy float64, float32 blocks would be computed in float64
         decay = rate * float(self.weight_decay or 0)
         new = [{place: np.empty_like(leaf) for place, leaf in leaves.items()} for leaves in old]
 
         def update_block(block: tuple[str, slice]) -> None:
             place, span = block
-            fresh = [after[place].reshape(-1)[span] for after in new]
-            for after, before in zip(fresh, old, strict=True):
-                after[...] = before[place].reshape(-1)[span]
-            p, *slots = fresh
+            p, *slots = (leaves[place].reshape(-1)[span] for leaves in old)
             g = gradients[place].reshape(-1)[span].astype(p.dtype, copy=False)
+            out = [leaves[place].reshape(-1)[span] for leaves in new]
             # The user looks for nan and inf in the loss; warnings from here would name no place.
             with np.errstate(over="ignore", invalid="ignore"):
                 if decay:
-                    p -= decay * p
-                self.rule(p, g, *slots, rate=rate, step=step + 1)
+                    p = p - decay * p
+                self.rule(g, (p, *slots), out, rate, step + 1)
 
-        share(
-            update_block,
-            [
-                (place, slice(start, start + BLOCK))
-                for place, leaf in like.items()
-                for start in range(0, leaf.size, BLOCK)
-            ],
-        )
+        blocks = [
+            (place, slice(start, start + BLOCK))
+            for place, leaf in like.items()
+            for start in range(0, leaf.size, BLOCK)
+        ]
+        if sum(leaf.size for leaf in like.values()) > BLOCK:
+            share(update_block, blocks)
+        else:  # less work than waking a thread
+            for block in blocks:
+                update_block(block)
         new_params, *new_slots = (tree.unflatten(params, leaves.values()) for leaves in new)
         new_state = dict(zip(self.slots, new_slots, strict=True))
         return new_params, {"step": np.array(step + 1), **new_state}
@@ -209,14 +209,15 @@ def sgd(
     """
     _check("sgd", "[0, 1)", momentum=momentum)
 
-    def descend(p, g, *, rate, step):
-        p -= rate * g
+    def descend(g, old, new, rate, step):
+        (p,), (new_p,) = old, new
+        np.subtract(p, rate * g, out=new_p)
 
-    def descend_with_momentum(p, g, m, *, rate, step):
+    def descend_with_momentum(g, old, new, rate, step):
+        (p, m), (new_p, new_m) = old, new
         change = rate * g
-        m *= momentum
-        m -= change
-        p += momentum * m - change if nesterov else m
+        m = np.subtract(momentum * m, change, out=new_m)
+        np.add(p, momentum * m - change if nesterov else m, out=new_p)
 
     if momentum == 0:
         return Optimizer("sgd", learning_rate, descend, **options)
@@ -311,16 +312,17 @@ def _adam(
     _check(name, "[0, 1)", beta_1=beta_1, beta_2=beta_2)
     _check(name, "[0, inf)", epsilon=epsilon)
 
-    def rule(p, g, m, v, v_max=None, *, rate, step):
+    def rule(g, old, new, rate, step):
+        (p, m, v, *v_max), (new_p, new_m, new_v, *new_v_max) = old, new
         # Keras takes the powers in p's dtype. In float32, 1 - β₂ at the first step is off by 1e-5
         # of itself, which all of the step then is: to agree with Keras is to do the same.
         b1, b2 = p.dtype.type(beta_1), p.dtype.type(beta_2)
         alpha = rate * np.sqrt(1 - b2**step) / (1 - b1**step)
-        m += (1 - beta_1) * (g - m)
-        v += (1 - beta_2) * (np.square(g) - v)
-        if v_max is not None:
-            v = np.maximum(v_max, v, out=v_max)
-        p -= alpha * m / (np.sqrt(v) + epsilon)
+        m = np.add(m, (1 - beta_1) * (g - m), out=new_m)
+        v = np.add(v, (1 - beta_2) * (np.square(g) - v), out=new_v)
+        if amsgrad:
+            v = np.maximum(v_max[0], v, out=new_v_max[0])
+        np.subtract(p, alpha * m / (np.sqrt(v) + epsilon), out=new_p)
 
     slots = {"momentum": 0.0, "velocity": 0.0} | ({"velocity_hat": 0.0} if amsgrad else {})
     return Optimizer(name, learning_rate, rule, slots, **options)
@@ -360,13 +362,12 @@ def adadelta(
     _check("adadelta", "[0, 1)", rho=rho)
     _check("adadelta", "[0, inf)", epsilon=epsilon)
 
-    def rule(p, g, s, d, *, rate, step):
-        s *= rho
-        s += (1 - rho) * np.square(g)
+    def rule(g, old, new, rate, step):
+        (p, s, d), (new_p, new_s, new_d) = old, new
+        s = np.add(rho * s, (1 - rho) * np.square(g), out=new_s)
         delta = np.sqrt((d + epsilon) / (s + epsilon)) * g
-        d *= rho
-        d += (1 - rho) * np.square(delta)
-        p -= rate * delta
+        np.add(rho * d, (1 - rho) * np.square(delta), out=new_d)
+        np.subtract(p, rate * delta, out=new_p)
 
     slots = {"accumulated_grad": 0.0, "accumulated_delta_var": 0.0}
     return Optimizer("adadelta", learning_rate, rule, slots, **options)
@@ -407,9 +408,10 @@ def adagrad(
         epsilon=epsilon,
     )
 
-    def rule(p, g, a, *, rate, step):
-        a += np.square(g)
-        p -= rate * g / np.sqrt(a + epsilon)
+    def rule(g, old, new, rate, step):
+        (p, a), (new_p, new_a) = old, new
+        a = np.add(a, np.square(g), out=new_a)
+        np.subtract(p, rate * g / np.sqrt(a + epsilon), out=new_p)
 
     slots = {"accumulator": initial_accumulator_value}
     return Optimizer("adagrad", learning_rate, rule, slots, **options)
@@ -457,21 +459,16 @@ def rmsprop(
     slots |= {"momentum": 0.0} if momentum else {}
     slots |= {"average_gradient": 0.0} if centered else {}
 
-    def rule(p, g, v, *m_and_a, rate, step):
-        v *= rho
-        v += (1 - rho) * np.square(g)
+    def rule(g, old, new, rate, step):
+        (p, v, *m_a), (new_p, new_v, *new_m_a) = old, new
+        v = np.add(rho * v, (1 - rho) * np.square(g), out=new_v)
         if centered:
-            a = m_and_a[-1]
-            a *= rho
-            a += (1 - rho) * g
+            a = np.add(rho * m_a[-1], (1 - rho) * g, out=new_m_a[-1])
             v = v - np.square(a)
         delta = rate * g / np.sqrt(v + epsilon)
         if momentum:
-            m = m_and_a[0]
-            m *= momentum
-            m += delta
-            delta = m
-        p -= delta
+            delta = np.add(momentum * m_a[0], delta, out=new_m_a[0])
+        np.subtract(p, delta, out=new_p)
 
     return Optimizer("rmsprop", learning_rate, rule, slots, **options)
 

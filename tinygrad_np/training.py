@@ -127,9 +127,12 @@ def fit(
     for path, leaf in zip(tree.paths(params), tree.leaves(params), strict=True):
         kind = leaf.dtype if isinstance(leaf, (np.ndarray, np.generic)) else type(leaf)
         if not np.issubdtype(kind, np.inexact):
-            raise TypeError(f"fit: params must be floating-point arrays, but {path!r} is {kind}")
+            raise TypeError(
+                f"fit: params{path and '/' + path} must be a floating-point array, "
+                f"not {getattr(kind, '__name__', kind)}"
+            )
         if not np.isfinite(leaf).all():
-            raise ValueError(f"fit: params holds nan or inf in {path!r}")
+            raise ValueError(f"fit: params{path and '/' + path} holds nan or inf")
     # A copy of the generator: trying the model out must draw nothing from the one that trains.
     training = partial(apply, rng=copy.deepcopy(rng))
     x, y, classes = _check_data("fit: train", train, training, params, loss)
@@ -162,14 +165,15 @@ def fit(
                 unit="step",
                 disable=not progress,
             ) as bar:
-                for x_batch, y_batch in batches(x, y, batch_size, rng=rng):
+                epoch_batches = batches(x, y, batch_size, rng=rng)
+                for number, (x_batch, y_batch) in enumerate(epoch_batches, 1):
                     (value, outputs), grads = step(learnt[0], x_batch, y_batch)
                     updated = optimizer.update(learnt[0], grads, learnt[1])
                     if not all(np.isfinite(a).all() for a in (value, *tree.leaves(updated[0]))):
                         bar.close()
                         what = "an updated parameter" if np.isfinite(value) else "the loss"
                         warnings.warn(
-                            f"fit: {what} is nan or inf at step {bar.n + 1} of epoch {epoch}; "
+                            f"fit: {what} is nan or inf at step {number} of epoch {epoch}; "
                             "training stopped with the parameters before that step",
                             RuntimeWarning,
                             stacklevel=2,

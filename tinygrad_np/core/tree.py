@@ -61,29 +61,32 @@ def map(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:
     {'w': [11, 22]}
     """
 
-    def visit(path: str, node: Any, *others: Any) -> Any:
-        pairs = _children(node)
-        if pairs is None:
-            return f(node, *others)
-        keys = [key for key, _ in pairs]
-        other_children = []
-        for other in others:
-            other_pairs = _children(other)
-            if type(other) is not type(node) or [key for key, _ in other_pairs or []] != keys:
-                raise ValueError(
-                    f"tree.map: trees differ at {path or 'the top'!r}: "
-                    f"{_describe(node)} in the first, {_describe(other)} in another"
-                )
-            other_children.append([child for _, child in other_pairs or []])
-        return _rebuild(
-            node,
-            [
-                visit(f"{path}/{key}" if path else str(key), child, *(o[i] for o in other_children))
-                for i, (key, child) in enumerate(pairs)
-            ],
-        )
+    return _map(f, "", tree, rest)
 
-    return visit("", tree, *rest)
+
+def _map(f: Callable[..., Any], path: str, node: Any, others: tuple[Any, ...]) -> Any:
+    # Not a closure that calls itself: that would be a reference cycle, which keeps arrays alive.
+    pairs = _children(node)
+    if pairs is None:
+        return f(node, *others)
+    keys = [key for key, _ in pairs]
+    for other in others:
+        if type(other) is not type(node) or [key for key, _ in _children(other) or []] != keys:
+            raise ValueError(
+                f"tree.map: trees differ at {path or 'the top'!r}: "
+                f"{_describe(node)} in the first, {_describe(other)} in another"
+            )
+    return _rebuild(
+        node,
+        [
+            _map(f, _join(path, key), child, tuple(other[key] for other in others))
+            for key, child in pairs
+        ],
+    )
+
+
+def _join(path: str, key: Any) -> str:
+    return f"{path}/{key}" if path else str(key)
 
 
 def _describe(node: Any) -> str:
@@ -134,15 +137,11 @@ def paths(tree: Any) -> list[str]:
     >>> paths({"conv1": {"kernel": 0, "bias": 0}})
     ['conv1/bias', 'conv1/kernel']
     """
-    found: list[str] = []
+    return _paths("", tree)
 
-    def visit(path: str, node: Any) -> None:
-        pairs = _children(node)
-        if pairs is None:
-            found.append(path)
-            return
-        for key, child in pairs:
-            visit(f"{path}/{key}" if path else str(key), child)
 
-    visit("", tree)
-    return found
+def _paths(path: str, node: Any) -> list[str]:
+    pairs = _children(node)
+    if pairs is None:
+        return [path]
+    return [found for key, child in pairs for found in _paths(_join(path, key), child)]

@@ -23,8 +23,9 @@ from itertools import groupby
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from tinygrad_np.kernels.threads import get_num_threads, share, workspace
-from tinygrad_np.kernels.windows import Block, Padding, Sizes, blocks, cut, output_shape, taps
+from tinygrad_np.kernels import winograd
+from tinygrad_np.kernels.threads import share, share_sum, workspace
+from tinygrad_np.kernels.windows import Block, Padding, Sizes, blocks, output_shape, padded, taps
 
 __all__ = ["convolve", "convolve_input_gradient", "convolve_kernel_gradient"]
 
@@ -43,6 +44,8 @@ def convolve(
     window, dtype = kernel.shape[:-2], np.result_type(x, kernel)
     outputs = output_shape(x.shape[1:-1], window, stride, padding, dilation)
     y = np.empty((len(x), *outputs, kernel.shape[-1]), dtype)
+    if winograd.pays(y.shape, kernel.shape, stride, dilation, groups, dtype):
+        return winograd.convolve(x, kernel, bias, padding=padding)
     weights = _by_group(kernel.reshape(-1, kernel.shape[-1]).astype(dtype, copy=False), groups)
 
     def work(block: Block) -> None:
@@ -68,23 +71,17 @@ def convolve_kernel_gradient(
 ) -> np.ndarray:
     """The cotangent of the kernel, of `kernel_shape`, for the cotangent g (N, *out, O) of y."""
     window, outputs, dtype = kernel_shape[:-2], g.shape[1:-1], np.result_type(x, g)
-    rows = math.prod(kernel_shape[:-1])
+    if winograd.pays(g.shape, kernel_shape, stride, dilation, groups, dtype):
+        return winograd.convolve_kernel_gradient(x, g, padding=padding)
+
+    def term(block: Block, out: np.ndarray) -> None:
+        columns = _columns(x, block, outputs, window, stride, padding, dilation, groups, dtype)
+        g_block = _by_group(g[block].reshape(-1, g.shape[-1]), groups)
+        np.matmul(columns.swapaxes(1, 2), g_block, out=out)
+
     todo = blocks(len(x), outputs[0], _row_bytes(outputs, kernel_shape, groups, dtype))
-    # Which blocks are added up together, and in what order the sums are, must not depend on which
-    # thread was faster: floating-point addition is not associative.
-    parts = cut(len(todo), get_num_threads())
-    sums = np.zeros((len(parts), groups, rows, kernel_shape[-1] // groups), dtype)
-
-    def work(part: int) -> None:
-        product = workspace("product", sums.shape[1:], dtype)
-        for block in todo[parts[part]]:
-            columns = _columns(x, block, outputs, window, stride, padding, dilation, groups, dtype)
-            g_block = _by_group(g[block].reshape(-1, g.shape[-1]), groups)
-            np.matmul(columns.swapaxes(1, 2), g_block, out=product)
-            sums[part] += product
-
-    share(work, range(len(parts)))
-    return sums.sum(axis=0).swapaxes(0, 1).reshape(kernel_shape)
+    shape = (groups, math.prod(kernel_shape[:-1]), kernel_shape[-1] // groups)
+    return share_sum(term, todo, shape, dtype).swapaxes(0, 1).reshape(kernel_shape)
 
 
 def convolve_input_gradient(
@@ -99,6 +96,8 @@ def convolve_input_gradient(
 ) -> np.ndarray:
     """The cotangent of x, of `x_shape`, for the cotangent g (N, *out, O) of y."""
     window, outputs, dtype = kernel.shape[:-2], g.shape[1:-1], np.result_type(g, kernel)
+    if winograd.pays(g.shape, kernel.shape, stride, dilation, groups, dtype):
+        return winograd.convolve_input_gradient(g, kernel, x_shape=x_shape, padding=padding)
     channels = kernel.shape[-2]
     dx = np.empty(x_shape, dtype)
     # A matrix for each place in the kernel, so that what is added to the shifted image is one piece.
@@ -152,10 +151,18 @@ def _columns(
 
     Valid until the calling thread's next call.
     """
-    x = _padded(x, block, window, stride, padding, dilation)
+    images, rows = block
+    span = (window[0] - 1) * dilation[0] + 1
+    bounds = [(rows.start * stride[0], (rows.stop - 1) * stride[0] + span)]
+    bounds += [
+        (0, size + low + high) for size, (low, high) in zip(x.shape[2:-1], padding[1:], strict=True)
+    ]
+    x = padded(
+        x, images, [(a - low, b - low) for (a, b), (low, _) in zip(bounds, padding, strict=True)]
+    )
     dims = len(window)
     channels = x.shape[-1] // groups
-    outputs = (block[1].stop - block[1].start, *outputs[1:])
+    outputs = (rows.stop - rows.start, *outputs[1:])
     steps = x.strides[1:-1]
     # Axes: groups, images, outputs, window, channels.
     windows = as_strided(
@@ -183,30 +190,3 @@ def _columns(
     if transposed:
         return columns.reshape(groups, matrix[2], matrix[1]).swapaxes(1, 2)
     return columns.reshape(matrix)
-
-
-def _padded(
-    x: np.ndarray, block: Block, window: Sizes, stride: Sizes, padding: Padding, dilation: Sizes
-) -> np.ndarray:
-    """The part of x that the windows of a block read, with zeros where they leave it."""
-    images, rows = block
-    first = rows.start * stride[0] - padding[0][0]
-    last = (rows.stop - 1) * stride[0] - padding[0][0] + (window[0] - 1) * dilation[0]
-    bounds = [(first, last + 1)] + [
-        (-low, size + high) for size, (low, high) in zip(x.shape[2:-1], padding[1:], strict=True)
-    ]
-    inside = [
-        (max(0, low), min(size, high))
-        for size, (low, high) in zip(x.shape[1:-1], bounds, strict=True)
-    ]
-    part = x[images, *(slice(low, high) for low, high in inside)]
-    if inside == bounds:
-        return part
-    padded = workspace(
-        "padded", (len(part), *(high - low for low, high in bounds), x.shape[-1]), x.dtype
-    )
-    padded[...] = 0
-    padded[
-        :, *(slice(a - low, b - low) for (a, b), (low, _) in zip(inside, bounds, strict=True))
-    ] = part
-    return padded

@@ -34,23 +34,28 @@ def max_pool(
     """The largest element of each window of x (N, *S, C), and where in the window it stands.
 
     Returns y (N, *out, C) and as many indices, flat in the window: of the first element that is the
-    largest. Padding is never chosen. Where a window holds NaN, y is NaN.
+    largest. Padding is never chosen. Where a window holds NaN, y is NaN and the index is the last.
     """
     y = np.empty(_pooled_shape(x, window, stride, padding), x.dtype)
-    indices = np.empty(y.shape, np.min_scalar_type(math.prod(window) - 1))
+    last = math.prod(window) - 1
+    indices = np.empty(y.shape, np.min_scalar_type(last))
 
     def work(block: Block, places: list[Tap]) -> None:
         images, top, index = x[block[0]], y[block], indices[block]
         top[...] = -np.inf
-        for number, _, target in reversed(places):
-            index[:, *target] = number  # the first place outside the padding
-        for number, source, target in places:
-            candidate, best, where = images[:, *source], top[:, *target], index[:, *target]
-            greater = workspace("mask", best.shape, np.dtype(bool))
-            np.greater(candidate, best, out=greater)
-            np.maximum(candidate, best, out=best)
-            # The largest number among those that were greater than all before them.
-            np.maximum(where, np.multiply(greater, number, dtype=index.dtype), out=where)
+        for _, source, target in places:
+            np.maximum(images[:, *source], top[:, *target], out=top[:, *target])
+        # An index counts the places before the first that holds the maximum. Seen from each place,
+        # the last but one to the first: none if the maximum is here, else one more than from the next.
+        inside = {number: (source, target) for number, source, target in places}
+        index[...] = 0
+        for number in reversed(range(last)):
+            index += 1
+            if number in inside:
+                source, target = inside[number]
+                elsewhere = workspace("mask", top[:, *target].shape, np.dtype(bool))
+                np.not_equal(images[:, *source], top[:, *target], out=elsewhere)
+                index[:, *target] *= elsewhere
 
     _share_windows(work, x.shape, y.shape, window, stride, padding, x.itemsize)
     return y, indices

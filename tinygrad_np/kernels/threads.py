@@ -15,7 +15,7 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -23,7 +23,7 @@ import numpy as np
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["get_num_threads", "set_num_threads", "share", "workspace"]
+__all__ = ["cut", "get_num_threads", "set_num_threads", "share", "share_sum", "workspace"]
 
 Block = TypeVar("Block")
 
@@ -108,6 +108,40 @@ def share(work: Callable[[Block], object], blocks: Iterable[Block]) -> None:
             errors = [future.exception() for future in begun]  # waits
         for error in filter(None, errors):
             raise error
+
+
+def cut(length: int, pieces: int) -> list[slice]:
+    """At most this many slices, of nearly equal length, that cover range(length).
+
+    >>> cut(5, 2)
+    [slice(0, 2, None), slice(2, 5, None)]
+    """
+    pieces = min(pieces, length)
+    return [slice(length * i // pieces, length * (i + 1) // pieces) for i in range(pieces)]
+
+
+def share_sum(
+    term: Callable[[Block, np.ndarray], object],
+    blocks: Sequence[Block],
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+) -> np.ndarray:
+    """The sum over all blocks of what `term(block, out)` leaves in `out`, of this shape.
+
+    Which terms are added first does not depend on which thread is faster: as floating-point addition
+    is not associative, the same number of threads gives the same bits.
+    """
+    parts = cut(len(blocks), _num_threads)
+    sums = np.zeros((len(parts), *shape), dtype)
+
+    def work(part: int) -> None:
+        out = workspace("term", shape, dtype)
+        for block in blocks[parts[part]]:
+            term(block, out)
+            sums[part] += out
+
+    share(work, range(len(parts)))
+    return sums.sum(axis=0)
 
 
 def workspace(name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from tinygrad_np.kernels.threads import get_num_threads
+import numpy as np
 
-__all__ = ["blocks", "cut", "output_shape", "taps"]
+from tinygrad_np.kernels.threads import cut, get_num_threads, workspace
+
+__all__ = ["blocks", "inside", "output_shape", "padded", "taps"]
 
 Sizes = tuple[int, ...]
 Padding = tuple[tuple[int, int], ...]
@@ -98,11 +100,29 @@ def blocks(images: int, rows: int, row_bytes: int) -> list[Block]:
     return [(part, slice(0, rows)) for part in cut(images, pieces)]
 
 
-def cut(length: int, pieces: int) -> list[slice]:
-    """At most this many slices, of nearly equal length, that cover range(length).
+Bounds = list[tuple[int, int]]  # first and last + 1 along each spatial dimension
 
-    >>> cut(5, 2)
-    [slice(0, 2, None), slice(2, 5, None)]
+
+def inside(sizes: Sizes, bounds: Bounds) -> Bounds:
+    """The part of the bounds that lies in an image of these sizes."""
+    return [(max(0, low), min(size, high)) for size, (low, high) in zip(sizes, bounds, strict=True)]
+
+
+def padded(x: np.ndarray, images: slice, bounds: Bounds) -> np.ndarray:
+    """x[images] between the bounds, with zeros where they leave x (N, *S, C).
+
+    A view where they do not, else valid until the calling thread's next call.
     """
-    pieces = min(pieces, length)
-    return [slice(length * i // pieces, length * (i + 1) // pieces) for i in range(pieces)]
+    within = inside(x.shape[1:-1], bounds)
+    part = x[images, *(slice(low, high) for low, high in within)]
+    if within == bounds:
+        return part
+    shape = (len(part), *(high - low for low, high in bounds), x.shape[-1])
+    out = workspace("padded", shape, x.dtype)
+    out[...] = 0
+    here = (
+        slice(low - start, high - start)
+        for (low, high), (start, _) in zip(within, bounds, strict=True)
+    )
+    out[:, *here] = part
+    return out
