@@ -6,7 +6,7 @@
 array([0., 0., 0.])
 """
 
-from . import data, optim, plot
+from . import data, init, optim, plot
 from .core import tree
 from .core.checking import check_grads
 from .core.primitive import primitive

@@ -1,0 +1,1 @@
+"""Programs to run: `python -m examples.NAME`, each with `--help`."""
