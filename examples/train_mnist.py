@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 import tinygrad_np as tg
 from models import mnist_cnn
 
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, Callable[..., tg.optim.Optimizer]] = {
     "sgd": tg.optim.sgd,
     "momentum": partial(tg.optim.sgd, momentum=0.9),
     "nesterov": partial(tg.optim.sgd, momentum=0.9, nesterov=True),
@@ -53,7 +54,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--preset", choices=PRESETS, default="default", help="a set of defaults for what follows")
-    add("--data", default="bundled", help="bundled, keras, or the path of an .npz in Keras's layout")
+    add(
+        "--data", default="bundled", help="bundled, keras, or the path of an .npz in Keras's layout"
+    )
     add(
         "--images",
         type=int,
@@ -79,55 +82,58 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Load, train, measure, save."""
+    """Train as the command line says; a mistake in it ends the program with one sentence."""
     args = parse(arguments)
     try:
-        (x_train, y_train), (x_test, y_test) = tg.data.load_mnist(args.data)
-        if args.images:
-            x_train, y_train = x_train[: args.images[0]], y_train[: args.images[0]]
-            x_test, y_test = x_test[: args.images[1]], y_test[: args.images[1]]
-        rng = np.random.default_rng(args.seed)
-        params = mnist_cnn.init(
-            rng, args.filters, args.kernel_size, args.pool, args.hidden, bias=args.bias
-        )
-        rate = {} if args.learning_rate is None else {"learning_rate": args.learning_rate}
-        optimizer = OPTIMIZERS[args.optimizer](**rate)
-        args.output.mkdir(parents=True, exist_ok=True)
+        train(args)
     except (OSError, ValueError, ImportError) as error:
         raise SystemExit(f"train_mnist: {error}") from None
-    count = sum(p.size for p in tg.tree.leaves(params))
+
+
+def train(args: argparse.Namespace) -> None:
+    """Load, train, measure, save."""
+    train_set, test_set = tg.data.load_mnist(args.data)
+    if args.images:
+        train_set, test_set = (
+            (x[:count], y[:count])
+            for count, (x, y) in zip(args.images, (train_set, test_set), strict=True)
+        )
+    rng = np.random.default_rng(args.seed)
+    params = mnist_cnn.init(
+        rng, args.filters, args.kernel_size, args.pool, args.hidden, bias=args.bias
+    )
+    apply = partial(mnist_cnn.apply, pool=args.pool, dropout=args.dropout)
+    rate = {} if args.learning_rate is None else {"learning_rate": args.learning_rate}
+    args.output.mkdir(parents=True, exist_ok=True)
     print(
-        f"{count:,} parameters, {len(x_train):,} training and {len(x_test):,} validation images, "
-        f"{tg.get_num_threads()} threads"
+        f"{sum(p.size for p in tg.tree.leaves(params)):,} parameters, {len(train_set[0]):,} "
+        f"training and {len(test_set[0]):,} test images, {tg.get_num_threads()} threads"
     )
 
-    apply = partial(mnist_cnn.apply, pool=args.pool, dropout=args.dropout)
     start = time.perf_counter()
     result = tg.fit(
         apply,
         params,
-        (x_train, y_train),
+        train_set,
         loss=tg.softmax_cross_entropy,
-        optimizer=optimizer,
+        optimizer=OPTIMIZERS[args.optimizer](**rate),
         epochs=args.epochs,
         batch_size=args.batch_size,
-        validation=(x_test, y_test),
+        validation=test_set,
         rng=rng,
     )
     seconds = time.perf_counter() - start
-    scores = tg.evaluate(
-        apply, result.params, (x_test, y_test), loss=tg.softmax_cross_entropy
-    )
-    tg.save(args.output / "params.npz", result.params)
-    written = [args.output / "params.npz"]
-    if result.history["loss"]:
-        tg.plot.history(result).savefig(args.output / "history.png", dpi=150)
-        written.append(args.output / "history.png")
+
+    scores = tg.evaluate(apply, result.params, test_set, loss=tg.softmax_cross_entropy)
     print(
         f"test accuracy {scores['accuracy']:.4f}, test loss {scores['loss']:.4f}, "
         f"{seconds:.1f} s of training"
     )
-    print("wrote", ", ".join(str(path) for path in written))
+    tg.save(args.output / "params.npz", result.params)
+    print("wrote", args.output / "params.npz")
+    if result.history["loss"]:
+        tg.plot.history(result).savefig(args.output / "history.png", dpi=150)
+        print("wrote", args.output / "history.png")
 
 
 if __name__ == "__main__":

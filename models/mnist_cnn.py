@@ -6,7 +6,9 @@
     max pool 2×2                      (N, 12, 12, 64)
     flatten                           (N, 9216)
     dense1  128, ReLU                 (N, 128)
-    dense2  10                        (N, 10): logits; their softmax is the probabilities
+    dense2  10                        (N, 10)
+
+The outputs are logits: their softmax is the probabilities of the digits.
 """
 
 from __future__ import annotations
@@ -48,12 +50,16 @@ def init(
         architecture off it, all but the pooling window, which it is told.
 
     Raises:
-        ValueError: if the image is too small for the kernels and the pooling.
+        ValueError: if the image is too small for the kernels and the pooling, or either is 0.
 
     >>> params = init(np.random.default_rng(0))
     >>> sum(p.size for p in tg.tree.leaves(params))
     1199882
     """
+    if kernel_size < 1 or pool < 1:
+        raise ValueError(
+            f"mnist_cnn.init: kernel_size and pool must be at least 1, they are {kernel_size}, {pool}"
+        )
     params: dict[str, dict[str, np.ndarray]] = {}
 
     def layer(name: str, shape: tuple[int, ...]) -> None:

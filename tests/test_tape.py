@@ -224,7 +224,11 @@ def test_an_operation_with_several_outputs_gets_all_their_cotangents():
     [
         (RuntimeError, "nothing was recorded", lambda: tg.Tensor([1.0]).backward()),
         (ValueError, "not a scalar", lambda: leaf(1.0, 2.0).backward()),
-        (ValueError, r"shape \(3,\), the tensor \(2,\)", lambda: leaf(1.0, 2.0).backward(np.ones(3))),
+        (
+            ValueError,
+            r"shape \(3,\), the tensor \(2,\)",
+            lambda: leaf(1.0, 2.0).backward(np.ones(3)),
+        ),
         (TypeError, "floating-point.*'w' came as int64", lambda: leaf(1, 2, name="w")),
         (TypeError, "a Tensor already", lambda: tg.Tensor(leaf(1.0))),
         (TypeError, "would lose its gradient", lambda: np.asarray(leaf(1.0))),

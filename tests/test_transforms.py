@@ -149,11 +149,23 @@ def test_check_grads_catches_a_wrong_vjp_at_first_and_at_second_order():
 @pytest.mark.parametrize(
     ("error", "text", "run"),
     [
-        (TypeError, r"grad: argument 0 \(w\) is int64", lambda: tg.grad(np.sum)({"w": np.ones(2, int)})),
-        (ValueError, r"must return a scalar, it returned shape \(2,\)", lambda: tg.grad(np.sin)(np.ones(2))),
+        (
+            TypeError,
+            r"grad: argument 0 \(w\) is int64",
+            lambda: tg.grad(np.sum)({"w": np.ones(2, int)}),
+        ),
+        (
+            ValueError,
+            r"must return a scalar, it returned shape \(2,\)",
+            lambda: tg.grad(np.sin)(np.ones(2)),
+        ),
         (TypeError, "must return a real number", lambda: tg.grad(np.exp)(1j)),
         (ValueError, "argnums names argument 3, 1 came", lambda: tg.grad(np.sin, argnums=3)(1.0)),
-        (ValueError, r"cotangent has shape \(3,\)", lambda: tg.vjp(np.sin, np.ones(2))[1](np.ones(3))),
+        (
+            ValueError,
+            r"cotangent has shape \(3,\)",
+            lambda: tg.vjp(np.sin, np.ones(2))[1](np.ones(3)),
+        ),
     ],
 )
 def test_misuse_gets_one_clear_sentence(error, text, run):

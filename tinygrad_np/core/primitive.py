@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ class Primitive:
         self.forward = forward
         self.name = name
         self.flops = flops
-        self.vjps: Sequence[Callable[..., Any] | None] = ()
+        self.vjps: Any = ()  # indexed by the argument's position
 
     def defvjp(self, *vjps: Callable[..., Any] | None) -> None:
         """State the VJPs, one for each positional argument, None for those without a derivative.

@@ -193,7 +193,7 @@ class Tape(Sequence[Record]):
 
     def __str__(self) -> str:
         header = ("", "operation", "inputs", "output", "dtype", "parameters", "bytes", "flops")
-        rows = [header]
+        rows: list[tuple[str, ...]] = [header]
         totals = [0, 0, 0]
         seen: set[Tensor] = set()
         for number, record in enumerate(self.records):

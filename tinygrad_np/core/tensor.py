@@ -8,6 +8,7 @@ This module knows no operation; the files in `ops/` fill the table.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -95,19 +96,19 @@ class Tensor:
 
     @property
     def T(self) -> Tensor:
-        return np.transpose(self)  # type: ignore[call-overload]
+        return rules[np.transpose](self)
 
     @property
     def mT(self) -> Tensor:
-        return np.matrix_transpose(self)  # type: ignore[call-overload]
+        return rules[np.matrix_transpose](self)
 
     @property
     def real(self) -> Tensor:
-        return np.real(self)  # type: ignore[call-overload]
+        return rules[np.real](self)
 
     @property
     def imag(self) -> Tensor:
-        return np.imag(self)  # type: ignore[call-overload]
+        return rules[np.imag](self)
 
     def item(self) -> Any:
         """The one element as a Python number."""
@@ -219,6 +220,9 @@ class Tensor:
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return _apply(function, args, kwargs)
 
+    def __getitem__(self, index: Any) -> Tensor:
+        return rules[operator.getitem](self, index)
+
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
             "Tensor: tensors are immutable; write t = t.at[index].set(value), or .add(value)"
@@ -312,15 +316,15 @@ class Tensor:
 
     def reshape(self, *shape: Any, order: Any = "C") -> Tensor:
         """Like `ndarray.reshape`: the shape as one tuple or as several integers."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)  # type: ignore
+        return rules[np.reshape](self, shape[0] if len(shape) == 1 else shape, order=order)
 
     def transpose(self, *axes: Any) -> Tensor:
         """Like `ndarray.transpose`: the axes as one tuple, as several integers, or none."""
-        return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)  # type: ignore
+        return rules[np.transpose](self, (axes[0] if len(axes) == 1 else axes) or None)
 
     def flatten(self, order: Any = "C") -> Tensor:
         """The elements in one dimension, as `ndarray.flatten`."""
-        return np.ravel(self, order)  # type: ignore
+        return rules[np.ravel](self, order)
 
 
 def _method(name: str) -> Callable[..., Any]:

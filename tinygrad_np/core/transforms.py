@@ -54,7 +54,7 @@ class _Trace:
         """
         self.tape = Tape([out for out in outputs if type(out) is Tensor], self.since)
         self.wanted: set[Any] = {leaf.record for leaf in self.inputs}
-        self.outside = any(leaf.record.parents for leaf in self.inputs)  # type: ignore[union-attr]
+        self.outside = any(leaf.record.parents for leaf in self.inputs)
         for record in self.tape:
             for _, parent in record.parents:
                 if parent.record in self.wanted:
@@ -166,7 +166,9 @@ def _value_and_grad(f: Function, argnums: Any, has_aux: bool, name: str) -> Func
         output, aux = trace.result if has_aux else (trace.result, None)
         shape, dtype = np.shape(output), np.result_type(output)
         if shape != () and np.size(output) != 1:
-            raise ValueError(f"{name}: the function must return a scalar, it returned shape {shape}")
+            raise ValueError(
+                f"{name}: the function must return a scalar, it returned shape {shape}"
+            )
         if dtype.kind == "c":
             raise TypeError(f"{name}: the function must return a real number, it returned {dtype}")
         trace.connect([output, *tree.leaves(aux)])

@@ -1,23 +1,22 @@
 """Pooling of raw arrays in any number of spatial dimensions, channels last.
 
-Every function takes the places of a window one at a time: all windows' first elements are one strided
-view of x, all their second elements another, and so on. So each is a few NumPy operations on whole
-arrays, and the windows are never copied.
+Every function takes the places of a window one at a time: all windows' first elements are one
+strided view of x, all their second elements another, and so on. So each is a few NumPy operations
+on whole arrays, and no window is ever copied.
 
-`sum_pool` and `spread_to_windows` are transposes of each other, and so are `gather_from_windows` and
-`scatter_to_windows`, which follow the indices that `max_pool` found.
+`sum_pool` and `spread_to_windows` are transposes of each other, and so are `gather_from_windows`
+and `scatter_to_windows`, which follow the indices that `max_pool` found.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from itertools import groupby
 
 import numpy as np
 
 from tinygrad_np.kernels.threads import share, workspace
-from tinygrad_np.kernels.windows import Block, Padding, Sizes, Tap, blocks, output_shape, taps
+from tinygrad_np.kernels.windows import Block, Padding, Sizes, Tap, Windows, blocks, by_image
 
 __all__ = [
     "gather_from_windows",
@@ -36,7 +35,8 @@ def max_pool(
     Returns y (N, *out, C) and as many indices, flat in the window: of the first element that is the
     largest. Padding is never chosen. Where a window holds NaN, y is NaN and the index is the last.
     """
-    y = np.empty(_pooled_shape(x, window, stride, padding), x.dtype)
+    windows = _windows(x.shape, window, stride, padding)
+    y = np.empty((len(x), *windows.counts, x.shape[-1]), x.dtype)
     last = math.prod(window) - 1
     indices = np.empty(y.shape, np.min_scalar_type(last))
 
@@ -46,18 +46,19 @@ def max_pool(
         for _, source, target in places:
             np.maximum(images[:, *source], top[:, *target], out=top[:, *target])
         # An index counts the places before the first that holds the maximum. Seen from each place,
-        # the last but one to the first: none if the maximum is here, else one more than from the next.
-        inside = {number: (source, target) for number, source, target in places}
+        # from the last but one to the first: none if the maximum is here, else one more than seen
+        # from the next.
+        inside = {k: (source, target) for k, source, target in places}
         index[...] = 0
-        for number in reversed(range(last)):
+        for k in reversed(range(last)):
             index += 1
-            if number in inside:
-                source, target = inside[number]
+            if k in inside:
+                source, target = inside[k]
                 elsewhere = workspace("mask", top[:, *target].shape, np.dtype(bool))
                 np.not_equal(images[:, *source], top[:, *target], out=elsewhere)
                 index[:, *target] *= elsewhere
 
-    _share_windows(work, x.shape, y.shape, window, stride, padding, x.itemsize)
+    _share_windows(work, windows, x)
     return y, indices
 
 
@@ -65,15 +66,16 @@ def gather_from_windows(
     x: np.ndarray, indices: np.ndarray, *, window: Sizes, stride: Sizes, padding: Padding
 ) -> np.ndarray:
     """The element of each window of x (N, *S, C) that `indices` (N, *out, C) name; padding is 0."""
+    windows = _windows(x.shape, window, stride, padding)
     y = np.empty(indices.shape, x.dtype)
 
     def work(block: Block, places: list[Tap]) -> None:
         images, picked, index = x[block[0]], y[block], indices[block]
         picked[...] = 0
-        for number, source, target in places:
-            picked[:, *target] += _where(index[:, *target], number, images[:, *source])
+        for k, source, target in places:
+            picked[:, *target] += _where(index[:, *target], k, images[:, *source])
 
-    _share_windows(work, x.shape, y.shape, window, stride, padding, x.itemsize)
+    _share_windows(work, windows, x)
     return y
 
 
@@ -87,32 +89,30 @@ def scatter_to_windows(
     padding: Padding,
 ) -> np.ndarray:
     """Each element of g (N, *out, C), added to zeros of `x_shape` at the place its index names."""
+    windows = _windows(x_shape, window, stride, padding)
     dx = np.empty(x_shape, g.dtype)
     # The windows tile x: each element of x is written once, so there is nothing to add to.
-    tiled = all(
-        w == s and out * s == size and pads == (0, 0)
-        for w, s, out, size, pads in zip(
-            window, stride, g.shape[1:-1], x_shape[1:-1], padding, strict=True
-        )
+    tiled = window == stride and all(
+        count * s == size and pads == (0, 0)
+        for count, s, size, pads in zip(windows.counts, stride, windows.sizes, padding, strict=True)
     )
 
     def work(block: Block, places: list[Tap]) -> None:
         images, cotangent, index = dx[block[0]], g[block], indices[block]
-        for number, source, target in places:
+        for k, source, target in places:
             if tiled:
-                _where(index, number, cotangent, out=images[:, *source])
+                _where(index, k, cotangent, out=images[:, *source])
             else:
-                images[:, *source] += _where(index[:, *target], number, cotangent[:, *target])
+                images[:, *source] += _where(index[:, *target], k, cotangent[:, *target])
 
-    _share_windows(
-        work, x_shape, g.shape, window, stride, padding, g.itemsize, clear=None if tiled else dx
-    )
+    _share_windows(work, windows, dx, clear=not tiled)
     return dx
 
 
 def sum_pool(x: np.ndarray, *, window: Sizes, stride: Sizes, padding: Padding) -> np.ndarray:
     """The sum of each window of x (N, *S, C): (N, *out, C)."""
-    y = np.empty(_pooled_shape(x, window, stride, padding), x.dtype)
+    windows = _windows(x.shape, window, stride, padding)
+    y = np.empty((len(x), *windows.counts, x.shape[-1]), x.dtype)
 
     def work(block: Block, places: list[Tap]) -> None:
         images, total = x[block[0]], y[block]
@@ -120,7 +120,7 @@ def sum_pool(x: np.ndarray, *, window: Sizes, stride: Sizes, padding: Padding) -
         for _, source, target in places:
             total[:, *target] += images[:, *source]
 
-    _share_windows(work, x.shape, y.shape, window, stride, padding, x.itemsize)
+    _share_windows(work, windows, x)
     return y
 
 
@@ -128,6 +128,7 @@ def spread_to_windows(
     g: np.ndarray, *, x_shape: Sizes, window: Sizes, stride: Sizes, padding: Padding
 ) -> np.ndarray:
     """Each element of g (N, *out, C), added to zeros of `x_shape` all over its window."""
+    windows = _windows(x_shape, window, stride, padding)
     dx = np.empty(x_shape, g.dtype)
 
     def work(block: Block, places: list[Tap]) -> None:
@@ -135,13 +136,12 @@ def spread_to_windows(
         for _, source, target in places:
             images[:, *source] += cotangent[:, *target]
 
-    _share_windows(work, x_shape, g.shape, window, stride, padding, g.itemsize, clear=dx)
+    _share_windows(work, windows, dx, clear=True)
     return dx
 
 
-def _pooled_shape(x: np.ndarray, window: Sizes, stride: Sizes, padding: Padding) -> Sizes:
-    outputs = output_shape(x.shape[1:-1], window, stride, padding, (1,) * len(window))
-    return (len(x), *outputs, x.shape[-1])
+def _windows(x_shape: Sizes, window: Sizes, stride: Sizes, padding: Padding) -> Windows:
+    return Windows(x_shape[1:-1], window, stride, padding, (1,) * len(window))
 
 
 def _where(
@@ -165,34 +165,20 @@ def _where(
 
 
 def _share_windows(
-    work: Callable[[Block, list[Tap]], None],
-    x_shape: Sizes,
-    y_shape: Sizes,
-    window: Sizes,
-    stride: Sizes,
-    padding: Padding,
-    itemsize: int,
-    *,
-    clear: np.ndarray | None = None,
+    work: Callable[[Block, list[Tap]], None], windows: Windows, x: np.ndarray, clear: bool = False
 ) -> None:
-    """Share blocks of windows between the threads.
+    """Share blocks of the windows of x between the threads, each with the places in its windows.
 
-    With `clear`, an array of x's shape that `work` adds to: an image is set to zero first, and its
-    blocks, whose windows may overlap, stay in one thread.
+    With `clear`, `work` adds to x: images are set to zero before their first block.
     """
 
-    def work_on_images(parts: list[Block]) -> None:
-        if clear is not None:
-            clear[parts[0][0]] = 0
-        for block in parts:
-            places = taps(
-                x_shape[1:-1], y_shape[1:-1], window, stride, padding, (1,) * len(window), block[1]
-            )
-            work(block, list(places))
+    def work_on_images(image_blocks: list[Block]) -> None:
+        if clear:
+            x[image_blocks[0][0]] = 0
+        for block in image_blocks:
+            work(block, list(windows.taps(block[1])))
 
-    row_bytes = stride[0] * math.prod(x_shape[2:]) * itemsize
-    todo = blocks(x_shape[0], y_shape[1], row_bytes)
-    if clear is None:
-        share(work_on_images, [[block] for block in todo])
-    else:
-        share(work_on_images, [list(part) for _, part in groupby(todo, lambda b: b[0].start)])
+    rows, *_ = windows.counts
+    row_bytes = windows.stride[0] * x[:1, :1].nbytes
+    todo = blocks(len(x), rows, row_bytes)
+    share(work_on_images, by_image(todo) if clear else [[block] for block in todo])

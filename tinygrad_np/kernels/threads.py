@@ -23,7 +23,15 @@ import numpy as np
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["cut", "get_num_threads", "set_num_threads", "share", "share_sum", "workspace"]
+__all__ = [
+    "cut",
+    "get_num_threads",
+    "set_num_threads",
+    "share",
+    "share_sum",
+    "single_threaded_blas",
+    "workspace",
+]
 
 Block = TypeVar("Block")
 
@@ -69,6 +77,28 @@ def set_num_threads(n: int) -> None:
             _set_blas_threads(counts)
 
 
+@contextlib.contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Hold BLAS to one thread until the last of the calls that overlap in time has left.
+
+    Small products beside shared work belong in here too: BLAS's threads, once woken, go on spinning
+    for tens of milliseconds in case there is more to do, and take the cores from everyone else.
+    """
+    global _holders
+    with _lock:
+        if not _holders:
+            _blas_threads[:] = [library.get_num_threads() for library in _blas()]
+            _set_blas_threads([1] * len(_blas_threads))
+        _holders += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _holders -= 1
+            if not _holders:
+                _set_blas_threads(_blas_threads)
+
+
 def share(work: Callable[[Block], object], blocks: Iterable[Block]) -> None:
     """Call `work` on every block, the blocks handed out to the threads as they become free.
 
@@ -99,7 +129,7 @@ def share(work: Callable[[Block], object], blocks: Iterable[Block]) -> None:
 
     if helpers < 1:
         return take_blocks()
-    with _single_threaded_blas():
+    with single_threaded_blas():
         futures = [_pool(threads - 1).submit(help_out) for _ in range(helpers)]
         try:
             take_blocks()
@@ -128,8 +158,8 @@ def share_sum(
 ) -> np.ndarray:
     """The sum over all blocks of what `term(block, out)` leaves in `out`, of this shape.
 
-    Which terms are added first does not depend on which thread is faster: as floating-point addition
-    is not associative, the same number of threads gives the same bits.
+    Floating-point addition is not associative, so which terms are added first does not depend on
+    which thread is faster: the same number of threads gives the same bits.
     """
     parts = cut(len(blocks), _num_threads)
     sums = np.zeros((len(parts), *shape), dtype)
@@ -186,21 +216,3 @@ def _set_blas_threads(counts: list[int]) -> None:
         # otherwise, and what other threads set is ignored.
         if hasattr(library, "clear_controlling_thread"):
             library.clear_controlling_thread()
-
-
-@contextlib.contextmanager
-def _single_threaded_blas() -> Iterator[None]:
-    """Hold BLAS to one thread until the last of the calls that overlap in time has left."""
-    global _holders
-    with _lock:
-        if not _holders:
-            _blas_threads[:] = [library.get_num_threads() for library in _blas()]
-            _set_blas_threads([1] * len(_blas_threads))
-        _holders += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _holders -= 1
-            if not _holders:
-                _set_blas_threads(_blas_threads)

@@ -1,128 +1,169 @@
-"""Where the windows of a convolution or a pooling lie.
-
-Along one dimension, window `o` reads the positions `o * stride - low + k * dilation` of the input,
-for `k` from 0 to the window's length; positions outside the input are padding. Every argument here
-is a tuple with one entry for each spatial dimension, `padding` with a pair (low, high).
-"""
+"""Where the windows of a convolution or a pooling lie, and blocks of them to work on."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from tinygrad_np.kernels.threads import cut, get_num_threads, workspace
 
-__all__ = ["blocks", "inside", "output_shape", "padded", "taps"]
+__all__ = ["Block", "Padding", "Sizes", "Windows", "blocks", "by_image", "inside", "padded"]
 
 Sizes = tuple[int, ...]
 Padding = tuple[tuple[int, int], ...]
+Bounds = list[tuple[int, int]]  # along each spatial dimension: the first position, the last + 1
 Block = tuple[slice, slice]  # of images, and of windows along the first spatial dimension
 Tap = tuple[int, tuple[slice, ...], tuple[slice, ...]]
 
-# Of a block's workspace. Smaller blocks lose to the interpreter's lock changing hands, larger ones
-# leave the cache; and work that fits into one block is done sooner than another thread wakes up.
+# The workspace of a block. Smaller blocks lose to the interpreter's lock changing hands, larger
+# ones leave the cache; and work that fits into one is done sooner than another thread wakes up.
 BLOCK_BYTES = 3 << 20
 
 
-def output_shape(
-    sizes: Sizes, window: Sizes, stride: Sizes, padding: Padding, dilation: Sizes
-) -> Sizes:
-    """The number of windows along each dimension.
+class Windows(NamedTuple):
+    """The windows of an image; each field has an entry for every spatial dimension.
 
-    >>> output_shape((28, 28), (3, 3), (2, 1), ((1, 1), (0, 0)), (1, 1))
-    (14, 26)
+    Along one dimension, window `o` reads the positions `o * stride - low + k * dilation` for `k`
+    from 0 to its length; positions outside the image are padding.
     """
-    return tuple(
-        (size + low + high - (k - 1) * d - 1) // s + 1
-        for size, k, s, (low, high), d in zip(sizes, window, stride, padding, dilation, strict=True)
-    )
+
+    sizes: Sizes  # of the image
+    lengths: Sizes  # of a window
+    stride: Sizes
+    padding: Padding  # pairs (low, high)
+    dilation: Sizes
+
+    @property
+    def counts(self) -> Sizes:
+        """How many windows there are.
+
+        >>> Windows((28, 28), (3, 3), (2, 1), ((1, 1), (0, 0)), (1, 1)).counts
+        (14, 26)
+        """
+        return tuple(
+            (size + low + high - (length - 1) * dilation - 1) // stride + 1
+            for size, length, stride, (low, high), dilation in zip(*self, strict=True)
+        )
+
+    def bounds(self, rows: slice) -> Bounds:
+        """What the windows of these rows read of the image; it may reach outside.
+
+        >>> Windows((5,), (3,), (1,), ((1, 1),), (1,)).bounds(slice(0, 2))
+        [(-1, 3)]
+        """
+        spans = [(rows.start, rows.stop), *((0, count) for count in self.counts[1:])]
+        return [
+            (first * stride - low, (last - 1) * stride + (length - 1) * dilation + 1 - low)
+            for (first, last), _, length, stride, (low, _), dilation in zip(
+                spans, *self, strict=True
+            )
+        ]
+
+    def view(self, part: np.ndarray) -> np.ndarray:
+        """View images (n, *within bounds, C) as their windows (n, *counts, *lengths, C)."""
+        spans = [
+            (length - 1) * d + 1 for length, d in zip(self.lengths, self.dilation, strict=True)
+        ]
+        counts = [
+            (size - span) // stride + 1
+            for size, span, stride in zip(part.shape[1:-1], spans, self.stride, strict=True)
+        ]
+        image, *steps, channel = part.strides
+        return as_strided(
+            part,
+            (len(part), *counts, *self.lengths, part.shape[-1]),
+            (
+                image,
+                *(step * stride for step, stride in zip(steps, self.stride, strict=True)),
+                *(step * dilation for step, dilation in zip(steps, self.dilation, strict=True)),
+                channel,
+            ),
+        )
+
+    def taps(self, rows: slice) -> Iterator[Tap]:
+        """What each place in the window joins: (its flat number, slices of image, of windows).
+
+        Both tuples of slices select equally many positions, in the same order, and leave out the
+        padding. The windows are those of `rows`, numbered from 0.
+
+        >>> for tap in Windows((4,), (3,), (1,), ((1, 1),), (1,)).taps(slice(0, 4)):
+        ...     print(tap)
+        (0, (slice(0, 3, 1),), (slice(1, 4, None),))
+        (1, (slice(0, 4, 1),), (slice(0, 4, None),))
+        (2, (slice(1, 4, 1),), (slice(0, 3, None),))
+        """
+        counts = (rows.stop - rows.start, *self.counts[1:])
+        starts = [low for low, _ in self.bounds(rows)]
+        lines = [
+            [_line(size, count, stride, start + k * dilation) for k in range(length)]
+            for count, start, size, length, stride, _, dilation in zip(
+                counts, starts, *self, strict=True
+            )
+        ]
+        for number, line in enumerate(itertools.product(*lines)):
+            if all(line):
+                image, windows = zip(*line, strict=True)
+                yield number, image, windows
 
 
-def taps(
-    sizes: Sizes,
-    outputs: Sizes,
-    window: Sizes,
-    stride: Sizes,
-    padding: Padding,
-    dilation: Sizes,
-    rows: slice | None = None,
-) -> Iterator[Tap]:
-    """What each place in the window connects: (its flat number, slices of input, of output).
-
-    The two tuples of slices select equally many positions, in the same order, and leave out the
-    padding. `rows` keeps to these windows along the first dimension, then numbered from 0.
-
-    >>> for tap in taps((4,), (4,), (3,), (1,), ((1, 1),), (1,)):
-    ...     print(tap)
-    (0, (slice(0, 3, 1),), (slice(1, 4, None),))
-    (1, (slice(0, 4, 1),), (slice(0, 4, None),))
-    (2, (slice(1, 4, 1),), (slice(0, 3, None),))
-    """
-    first_row = rows.start if rows else 0
-    if rows:
-        outputs = (rows.stop - rows.start, *outputs[1:])
-    lines = []
-    for axis, (size, out, s, d) in enumerate(zip(sizes, outputs, stride, dilation, strict=True)):
-        start = (first_row * s if axis == 0 else 0) - padding[axis][0]
-        lines.append([_line(size, out, s, start + k * d) for k in range(window[axis])])
-    for number, line in enumerate(itertools.product(*lines)):
-        if all(line):
-            source, target = zip(*line, strict=True)
-            yield number, source, target
-
-
-def _line(size: int, outputs: int, stride: int, start: int) -> tuple[slice, slice] | None:
-    """Outputs 0, 1, … read the positions start, start + stride, …: those inside the input."""
+def _line(size: int, count: int, stride: int, start: int) -> tuple[slice, slice] | None:
+    """Windows 0, 1, … read the positions start, start + stride, …: those inside the image."""
     low = max(0, -(start // stride))
-    high = min(outputs, (size - 1 - start) // stride + 1)
+    high = min(count, (size - 1 - start) // stride + 1)
     if high <= low:
         return None
-    return (
-        slice(start + low * stride, start + (high - 1) * stride + 1, stride),
-        slice(low, high),
-    )
+    first, last = start + low * stride, start + (high - 1) * stride
+    return slice(first, last + 1, stride), slice(low, high)
 
 
-def blocks(images: int, rows: int, row_bytes: int) -> list[Block]:
-    """Cut `images` × `rows` into blocks of whole images, or of rows of one image.
-
-    `row_bytes` is the workspace that one row takes; a block takes about `BLOCK_BYTES`.
-    """
-    image_bytes = max(1, rows * row_bytes)
-    if image_bytes > BLOCK_BYTES:
-        parts = cut(rows, -(-image_bytes // BLOCK_BYTES))
-        return [(slice(i, i + 1), part) for i in range(images) for part in parts]
-    pieces = -(-images * image_bytes // BLOCK_BYTES)
-    if pieces > 1:  # as many for every thread
-        pieces = -(-pieces // get_num_threads()) * get_num_threads()
-    return [(part, slice(0, rows)) for part in cut(images, pieces)]
-
-
-Bounds = list[tuple[int, int]]  # first and last + 1 along each spatial dimension
-
-
-def inside(sizes: Sizes, bounds: Bounds) -> Bounds:
+def inside(bounds: Bounds, sizes: Sizes) -> Bounds:
     """The part of the bounds that lies in an image of these sizes."""
-    return [(max(0, low), min(size, high)) for size, (low, high) in zip(sizes, bounds, strict=True)]
+    return [
+        (min(max(0, low), size), max(0, min(size, high)))
+        for size, (low, high) in zip(sizes, bounds, strict=True)
+    ]
 
 
 def padded(x: np.ndarray, images: slice, bounds: Bounds) -> np.ndarray:
     """x[images] between the bounds, with zeros where they leave x (N, *S, C).
 
-    A view where they do not, else valid until the calling thread's next call.
+    A view where they do not; else valid until the calling thread's next call.
     """
-    within = inside(x.shape[1:-1], bounds)
+    within = inside(bounds, x.shape[1:-1])
     part = x[images, *(slice(low, high) for low, high in within)]
     if within == bounds:
         return part
     shape = (len(part), *(high - low for low, high in bounds), x.shape[-1])
     out = workspace("padded", shape, x.dtype)
     out[...] = 0
-    here = (
-        slice(low - start, high - start)
-        for (low, high), (start, _) in zip(within, bounds, strict=True)
-    )
-    out[:, *here] = part
+    pairs = zip(within, bounds, strict=True)
+    out[:, *(slice(low - start, high - start) for (low, high), (start, _) in pairs)] = part
     return out
+
+
+def blocks(images: int, rows: int, row_bytes: int) -> list[Block]:
+    """Cut `images` × `rows` into blocks of whole images, or of rows of one image.
+
+    `row_bytes` is the workspace that one row takes; a block takes at most about `BLOCK_BYTES`.
+    """
+    image_blocks = -(-rows * row_bytes // BLOCK_BYTES)
+    if image_blocks > 1:
+        parts = cut(rows, image_blocks)
+        return [(slice(i, i + 1), part) for i in range(images) for part in parts]
+    count = -(-images * rows * row_bytes // BLOCK_BYTES)
+    if count > 1:  # as many for each thread
+        count = -(-count // get_num_threads()) * get_num_threads()
+    return [(part, slice(0, rows)) for part in cut(images, count)]
+
+
+def by_image(blocks: list[Block]) -> list[list[Block]]:
+    """The blocks of the same images together.
+
+    Windows overlap between the rows of an image, never between images. So where windows are added
+    to images, different threads may take these lists, but not the blocks of one.
+    """
+    return [list(group) for _, group in itertools.groupby(blocks, lambda block: block[0].start)]

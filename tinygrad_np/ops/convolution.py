@@ -171,7 +171,9 @@ def conv2d_transpose(x, kernel, bias=None, *, stride=1, padding="valid"):
     if padding == "same":
         sizes = [n * s for n, s in zip(x.shape[1:3], stride, strict=True)]
     else:
-        extra = [max(s - k, 0) if padding == "valid" else 0 for s, k in zip(stride, window, strict=True)]
+        extra = [
+            max(s - k, 0) if padding == "valid" else 0 for s, k in zip(stride, window, strict=True)
+        ]
         sizes = [
             (n - 1) * s + k - low - high + e
             for n, s, k, (low, high), e in zip(
@@ -247,7 +249,9 @@ def _checked_bias(name, bias, filters, kernel_shape):
 def _per_dimension(name, what, value, dims):
     values = (value,) * dims if isinstance(value, (int, np.integer)) else tuple(value)
     if len(values) != dims or any(int(v) != v or v < 1 for v in values):
-        raise ValueError(f"{name}: {what} must be a positive int or {dims} of them, it is {value!r}")
+        raise ValueError(
+            f"{name}: {what} must be a positive int or {dims} of them, it is {value!r}"
+        )
     return tuple(int(v) for v in values)
 
 

@@ -1,8 +1,10 @@
-"""Choosing elements: `t[i]`, `np.take`, and their transposes, `t.at[i].set(v)` and `.add(v)`."""
+"""Choosing elements: `t[i]`, `np.take` and their like, and the transpose: adding at places."""
 
 from __future__ import annotations
 
 import functools
+import operator
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -39,9 +41,10 @@ def at_add(x, index, values):
 
 @moves
 def at_set(x, index, values):
-    """y = x, with `values` in place of x[index].
+    """y = x, with `values` in place of x[index]; of a place that the index names twice, the last.
 
-    The VJPs: g with zeros at the places that were overwritten, and g[index].
+    The VJPs: g with zeros at the places that were overwritten; and g[index], but 0 for those of the
+    `values` that were overwritten themselves.
     """
     y = x.copy()
     y[index] = values
@@ -49,32 +52,42 @@ def at_set(x, index, values):
 
 
 def _may_repeat(index: Any) -> bool:
-    """Whether an index might name a place twice: only arrays of integers can."""
+    """Whether an index might name a place twice: only integers in an array or sequence can."""
     parts = index if isinstance(index, tuple) else (index,)
-    return any(isinstance(p, (list, np.ndarray)) and np.asarray(p).dtype != bool for p in parts)
+    return any(
+        not isinstance(part, (int, slice, EllipsisType, type(None)))
+        and np.asarray(part).dtype != bool
+        for part in parts
+    )
 
 
-getitem.defvjp(
-    lambda g, y, x, index: at_add(np.zeros(x.shape, g.dtype), index, g),
-)
-at_add.defvjp(
-    lambda g, y, x, index, values: g,
-    None,
-    lambda g, y, x, index, values: g[index],
-)
-at_set.defvjp(
-    lambda g, y, x, index, values: at_set(g, index, 0),
-    None,
-    lambda g, y, x, index, values: g[index],
-)
+def _at_add_vjp_values(g, y, x, index, values):
+    g = g[index]
+    # Values may have leading axes of length 1 that x[index] lacks.
+    return np.reshape(g, (1,) * (np.ndim(values) - np.ndim(g)) + np.shape(g))
 
 
-def _getitem(self: Tensor, index: Any) -> Tensor:
-    return getitem(self, plain(index))
+def _at_set_vjp_values(g, y, x, index, values):
+    g = _at_add_vjp_values(g, y, x, index, values)
+    if not _may_repeat(index):
+        return g
+    order = np.reshape(np.arange(np.size(g)), np.shape(g))
+    last = at_set(np.zeros(x.shape, int), index, order)
+    return np.where(last[index] == order, g, 0)
+
+
+getitem.defvjp(lambda g, y, x, index: at_add(np.zeros(x.shape, g.dtype), index, g))
+at_add.defvjp(lambda g, y, x, index, values: g, None, _at_add_vjp_values)
+at_set.defvjp(lambda g, y, x, index, values: at_set(g, index, 0), None, _at_set_vjp_values)
+
+
+@implements(operator.getitem)
+def _getitem(x, index):
+    return getitem(x, plain(index))
 
 
 class _At:
-    """`t.at`: indexed updates that return a new tensor."""
+    """`t.at`: updates that return a new tensor."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
@@ -88,71 +101,79 @@ class _AtIndex:
         self.tensor, self.index = tensor, index
 
     def set(self, values: Any) -> Tensor:
-        """The tensor with `values` at the index."""
+        """The tensor with `values` at the index; of a place named twice, the last."""
         return at_set(self.tensor, self.index, values)
 
     def add(self, values: Any) -> Tensor:
-        """The tensor with `values` added at the index; repeated places add up."""
+        """The tensor with `values` added at the index; places named twice get both."""
         return at_add(self.tensor, self.index, values)
 
 
-Tensor.__getitem__ = _getitem  # type: ignore[attr-defined]
 Tensor.at = property(_At, doc="Indexed updates: `t.at[index].set(v)` and `.add(v)`.")  # type: ignore
 
 
-@implements(np.take)
-def _take(a, indices, axis=None, out=None, mode="raise"):
-    if axis is None:
-        a, axis = np.ravel(a), 0
-    indices = np.asarray(plain(indices))
-    if mode == "wrap":
-        indices = indices % a.shape[axis]
-    elif mode == "clip":
-        indices = np.clip(indices, 0, a.shape[axis] - 1)
-    return a[(slice(None),) * (axis % a.ndim) + (indices,)]
+def _chooses(function):
+    """Make a primitive of a function that only chooses elements of its first argument.
+
+    It tells itself where it takes them from: given the numbers of the places, 0, 1, 2, …, in place
+    of x, it returns for every element of y the place in x that it came from.
+    """
+
+    def vjp(g, y, x, *args, **kwargs):
+        places = function(np.reshape(np.arange(x.size), x.shape), *args, **kwargs)
+        return np.reshape(at_add(np.zeros(x.size, g.dtype), np.ravel(places), np.ravel(g)), x.shape)
+
+    moves(function).defvjp(vjp)
 
 
-@implements(np.take_along_axis)
-def _take_along_axis(arr, indices, axis=-1):
-    if axis is None:
-        return np.ravel(arr)[indices]
-    places = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
-    places[axis] = indices
-    return arr[tuple(places)]
+for _function in (
+    *(np.delete, np.diagonal, np.fliplr, np.flipud, np.repeat, np.resize, np.rot90, np.take),
+    *(np.take_along_axis, np.tile),
+):
+    _chooses(_function)
 
 
-@implements(np.diagonal)
-def _diagonal(a, offset=0, axis1=0, axis2=1):
-    last = np.moveaxis(a, (axis1, axis2), (-2, -1))
-    i, j = np.nonzero(np.eye(*last.shape[-2:], k=offset))
-    return last[..., i, j]
+@implements(np.compress)
+def _compress(condition, a, axis=None):
+    return np.take(a, np.flatnonzero(condition), axis)
 
 
 @implements(np.diag)
 def _diag(v, k=0):
     if v.ndim == 2:
         return np.diagonal(v, k)
-    size = v.shape[0] + abs(k)
-    return at_add(np.zeros((size, size), v.dtype), np.nonzero(np.eye(size, k=k)), v)
+    i, size = np.arange(v.shape[0]), v.shape[0] + abs(k)
+    return at_add(np.zeros((size, size), v.dtype), (i + max(-k, 0), i + max(k, 0)), v)
 
 
 @implements(np.trace)
-def _trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
+def _trace(a, offset=0, axis1=0, axis2=1, dtype=None):
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
 @implements(np.tril)
 def _tril(m, k=0):
-    return np.where(np.tri(*m.shape[-2:], k=k, dtype=bool), m, 0)
+    return np.where(np.tril(np.ones(m.shape, bool), k), m, 0)
 
 
 @implements(np.triu)
 def _triu(m, k=0):
-    return np.where(np.tri(*m.shape[-2:], k=k - 1, dtype=bool), 0, m)
+    return np.where(np.triu(np.ones(m.shape, bool), k), m, 0)
 
 
-@implements(np.sort)
-def _sort(a, axis=-1, kind=None, order=None, *, stable=None):
+def _sort_vjp(g, y, x, axis=-1, kind=None, order=None, stable=None):
+    """Each element's cotangent lies at its rank."""
     if axis is None:
-        a, axis = np.ravel(a), 0
-    return np.take_along_axis(a, np.argsort(a, axis=axis, kind="stable"), axis)
+        return np.reshape(_sort_vjp(g, y, np.ravel(x), 0), x.shape)
+    ranks = np.argsort(np.argsort(x, axis, kind="stable"), axis)
+    return np.take_along_axis(g, ranks, axis)
+
+
+def _partition_vjp(g, y, x, kth, axis=-1, kind="introselect", order=None):
+    """That of sorting, once g is put in the order that sorts y."""
+    sorts = np.argsort(y, -1 if axis is None else axis)
+    return _sort_vjp(np.take_along_axis(g, sorts, -1 if axis is None else axis), y, x, axis)
+
+
+moves(np.sort).defvjp(_sort_vjp)
+moves(np.partition).defvjp(_partition_vjp)

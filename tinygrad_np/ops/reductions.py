@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.primitive import implements, primitive
 
@@ -23,9 +24,7 @@ def _expand(g, x, axis, keepdims):
 
 def _count(x, axis):
     """How many elements went into each element of the output."""
-    if axis is None:
-        return x.size
-    axes = axis if isinstance(axis, tuple) else (axis,)
+    axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
     return math.prod(x.shape[a] for a in axes)
 
 
@@ -33,75 +32,99 @@ def _input_size(output, x, *args, **kwargs):
     return np.size(x)
 
 
-def _sum_vjp(g, y, x, axis=None, dtype=None, out=None, keepdims=False):
+def _sum_vjp(g, y, x, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=True):
     """Every element enters its sum once: g, repeated along the reduced axes."""
-    return np.broadcast_to(_expand(g, x, axis, keepdims), x.shape)
+    g = np.broadcast_to(_expand(g, x, axis, keepdims), x.shape)
+    return g if where is True else np.where(where, g, 0)
 
 
-def _mean_vjp(g, y, x, axis=None, dtype=None, out=None, keepdims=False):
+def _mean_vjp(g, y, x, axis=None, dtype=None, out=None, keepdims=False, where=True):
     """A sum divided by the number n of its terms: g / n."""
-    return np.broadcast_to(_expand(g / _count(x, axis), x, axis, keepdims), x.shape)
+    if where is True:
+        n = _count(x, axis)
+    else:
+        n = np.sum(np.broadcast_to(where, x.shape), axis=axis, keepdims=keepdims)
+    return _sum_vjp(g / n, y, x, axis, keepdims=keepdims, where=where)
+
+
+def _products_before(x):
+    """For each element the product of those before it, along the last axis."""
+    return np.cumprod(np.concatenate([np.ones_like(x[..., :1]), x[..., :-1]], -1), -1)
 
 
 def _prod_vjp(g, y, x, axis=None, dtype=None, out=None, keepdims=False):
     """g times the product of all other elements, right also where elements are 0.
 
-    The others' product is that of those before (a running product from the left) times that of
-    those after (from the right).
+    The others' product is that of those before times that of those after.
     """
-    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = tuple(a % x.ndim for a in axes)
-    kept = tuple(a for a in range(x.ndim) if a not in axes)
-    flat = np.reshape(np.transpose(x, kept + axes), (*(x.shape[a] for a in kept), -1))
-    one = np.ones_like(flat[..., :1])
-    before = np.cumprod(np.concatenate([one, flat[..., :-1]], -1), -1)
-    after = np.flip(np.cumprod(np.concatenate([one, np.flip(flat, -1)[..., :-1]], -1), -1), -1)
-    others = np.reshape(before * after, tuple(x.shape[a] for a in kept + axes))
-    order = tuple(int(a) for a in np.argsort(kept + axes))
-    return _expand(g, x, axis, keepdims) * np.transpose(others, order)
+    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
+    last = tuple(range(-len(axes), 0))
+    moved = np.moveaxis(x, axes, last)
+    rows = np.reshape(moved, (*moved.shape[: x.ndim - len(axes)], _count(x, axes)))
+    others = _products_before(rows) * np.flip(_products_before(np.flip(rows, -1)), -1)
+    others = np.moveaxis(np.reshape(others, moved.shape), last, axes)
+    return _expand(g, x, axis, keepdims) * others
 
 
 def _extremum_vjp(g, y, x, axis=None, out=None, keepdims=False):
     """g to the extremum; where several elements attain it, each gets an even share, as in JAX."""
     attains = np.equal(x, _expand(y, x, axis, keepdims))
-    share = attains / np.sum(attains, axis=axis, keepdims=True)
-    return _expand(g, x, axis, keepdims) * share
+    ties = np.sum(attains, axis=axis, keepdims=True).astype(g.dtype)
+    return np.where(attains, _expand(g, x, axis, keepdims) / ties, 0)
 
 
 def _var_vjp(g, y, x, axis=None, dtype=None, out=None, ddof=0, keepdims=False):
-    """Σ (x - mean)² / (n - ddof) has the derivative 2 (x - mean) / (n - ddof)."""
-    centred = x - np.mean(x, axis=axis, keepdims=True)
+    """Σ |x - mean|² / (n - ddof) has the derivative 2 (x - mean)* / (n - ddof).
+
+    The mean moves with x too, but that adds nothing: Σ (x - mean) is 0.
+    """
+    centred = np.conjugate(x - np.mean(x, axis=axis, keepdims=True))
     return _expand(g, x, axis, keepdims) * (2 / (_count(x, axis) - ddof) * centred)
 
 
 def _std_vjp(g, y, x, axis=None, dtype=None, out=None, ddof=0, keepdims=False):
-    """The square root of the variance: half of the variance's VJP, divided by the root."""
-    return _var_vjp(g / (2 * y), y, x, axis, dtype, out, ddof, keepdims)
+    """The square root of the variance: the variance's VJP divided by twice the root.
+
+    Where all elements are equal the root has a kink; the gradient there is taken as 0.
+    """
+    g = g / (2 * np.where(np.equal(y, 0), 1, y))
+    return _var_vjp(g, y, x, axis, ddof=ddof, keepdims=keepdims)
 
 
-def _cumsum_vjp(g, y, x, axis=None, dtype=None):
+def _cumsum_vjp(g, y, x, axis=None, dtype=None, out=None):
     """Element i enters every sum from i on: the running sum of g from the other end."""
     if axis is None:
         return np.reshape(np.flip(np.cumsum(np.flip(g))), x.shape)
     return np.flip(np.cumsum(np.flip(g, axis), axis), axis)
 
 
-def _cumprod_vjp(g, y, x, axis=None, dtype=None):
-    """Element i enters y_j for j ≥ i as the product of the others; zeros are handled exactly."""
+def _cumprod_vjp(g, y, x, axis=None, dtype=None, out=None):
+    """Element i enters y_j, for j ≥ i, as a factor beside the product of the others.
+
+    So its cotangent is the product of the elements before i, times r_i = Σ_{j≥i} g_j Π_{i<k≤j} x_k.
+    As r_i = g_i + x_{i+1} r_{i+1}, each step of the loop can double the number of terms that are
+    there. Nothing is divided, so zeros do no harm.
+    """
     if axis is None:
-        return np.reshape(_cumprod_vjp(np.ravel(g), None, np.ravel(x), 0), x.shape)
-    rows = np.moveaxis(x, axis, -1)
-    n = rows.shape[-1]
-    # factors[..., i, k] is x_k, but 1 where k = i: its running product is dy_j / dx_i for j >= i
-    factors = np.where(np.eye(n, dtype=bool), 1, rows[..., None, :])
-    jacobian = np.triu(np.cumprod(factors, -1))
-    return np.moveaxis(np.sum(np.moveaxis(g, axis, -1)[..., None, :] * jacobian, -1), -1, axis)
+        return np.reshape(_cumprod_vjp(np.ravel(g), y, np.ravel(x), 0), x.shape)
+    x, terms = np.moveaxis(x, axis, -1), np.moveaxis(g, axis, -1)
+    factors, step = _shifted(x, 1), 1
+    while step < x.shape[-1]:
+        terms = terms + factors * _shifted(terms, step)
+        factors = factors * _shifted(factors, step)
+        step *= 2
+    return np.moveaxis(_products_before(x) * terms, -1, axis)
+
+
+def _shifted(x, n):
+    """y_i = x_{i+n} along the last axis, 0 past its end."""
+    return np.concatenate([x[..., n:], np.zeros_like(x[..., :n])], -1)
 
 
 primitive(np.sum, flops=_input_size).defvjp(_sum_vjp)
 primitive(np.mean, flops=_input_size).defvjp(_mean_vjp)
 primitive(np.prod, flops=_input_size).defvjp(_prod_vjp)
-for _extremum in (np.max, np.min):
+for _extremum in (np.max, np.min, np.amax, np.amin):
     primitive(_extremum, flops=_input_size).defvjp(_extremum_vjp)
 primitive(np.var, flops=_input_size).defvjp(_var_vjp)
 primitive(np.std, flops=_input_size).defvjp(_std_vjp)
@@ -110,15 +133,14 @@ primitive(np.cumprod).defvjp(_cumprod_vjp)
 
 
 @implements(np.average)
-def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
+def average(a, axis=None, weights=None, *, keepdims=False):
     """Σ w a / Σ w."""
-    if returned:
-        raise NotImplementedError("np.average: returned=True is not supported for tensors")
     if weights is None:
         return np.mean(a, axis=axis, keepdims=keepdims)
     if np.shape(weights) != np.shape(a):
-        weights = np.reshape(weights, [n if i == axis else 1 for i, n in enumerate(np.shape(a))])
-        weights = np.broadcast_to(weights, np.shape(a))
+        axes = normalize_axis_tuple(axis, np.ndim(a))
+        weights = np.transpose(weights, np.argsort(axes).tolist())
+        weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(np.shape(a))])
     total = np.sum(a * weights, axis=axis, keepdims=keepdims)
     return total / np.sum(weights, axis=axis, keepdims=keepdims)
 

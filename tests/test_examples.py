@@ -1,0 +1,46 @@
+"""The example programs, run as a person would."""
+
+import numpy as np
+import pytest
+
+import tinygrad_np as tg
+from examples import train_mnist
+from models import mnist_cnn
+
+
+def test_train_mnist_prints_accuracy_and_writes_parameters_and_figure(tmp_path, capsys):
+    flags = "--images 300 100 --filters 4 --hidden 16 --epochs 2 --optimizer adam --dropout 0.1"
+    train_mnist.main([*flags.split(), "--output", str(tmp_path / "run")])
+    printed = capsys.readouterr().out
+    accuracy = float(printed.split("test accuracy ")[1].split(",")[0])
+    params = tg.load(tmp_path / "run/params.npz")
+    _, (x, y) = tg.data.load_mnist()
+    logits = mnist_cnn.apply(params, x[:100])
+    assert accuracy == np.mean(np.argmax(logits, axis=-1) == y[:100])
+    assert (tmp_path / "run/history.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_original_preset_is_the_original_setup():
+    args = train_mnist.parse(["--preset", "original"])
+    assert (args.images, args.batch_size, args.bias) == ((500, 125), 1, False)
+    assert (args.optimizer, args.epochs) == ("sgd", 10)
+    assert train_mnist.parse(["--preset", "original", "--epochs", "3"]).epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        ("--data no/such.npz", "no/such.npz"),
+        ("--filters 8 8 --kernel-size 15", "too small"),
+        ("--epochs 0", "epochs must be at least 1"),
+        ("--dropout 1.5", "rate must be at least 0 and below 1"),
+        ("--learning-rate -1", "learning_rate"),
+        ("--images 0 10", "no examples"),
+        ("--pool 0", "pool"),
+    ],
+)
+def test_a_wrong_flag_ends_with_one_sentence(flags, text, tmp_path):
+    with pytest.raises(SystemExit, match=text) as raised:
+        train_mnist.main([*flags.split(), "--output", str(tmp_path)])
+    assert "\n" not in str(raised.value)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,82 @@
+"""Memory for large results, used again as soon as nobody looks at them any more.
+
+A training step makes the same large arrays every time. The C library gives such memory back to the
+system when it is freed, and then every step pays for a page fault in each 4 KiB of it: a fifth of the
+step of the MNIST CNN. Here freed memory waits for the next array of its size instead.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+
+__all__ = ["empty"]
+
+# Smaller arrays stay within what the C library keeps for itself.
+SMALLEST = 1 << 20
+# Of memory that waits. Past it, what has waited longest goes back to the system.
+LARGEST_WAITING = 512 << 20
+
+
+def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An uninitialised array like `np.empty(shape, dtype)`.
+
+    >>> empty((2, 3), np.float32).shape
+    (2, 3)
+    """
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    if size < SMALLEST:
+        return np.empty(shape, dtype)
+    return np.asarray(_Lease(size)).view(dtype).reshape(shape)
+
+
+class _Lease:
+    """Owns the memory of one array and all views of it, and hands it back when the last is gone.
+
+    NumPy keeps the object that an array's memory came from alive through `array.base`.
+    """
+
+    __slots__ = ("__array_interface__", "memory")
+
+    def __init__(self, size: int) -> None:
+        self.memory = _take(size)
+        self.__array_interface__ = self.memory.__array_interface__
+
+    def __del__(self) -> None:
+        _give_back(self.memory)
+
+
+# Reentrant: giving back may free other arrays, or happen while memory is being taken.
+_lock = threading.RLock()
+_waiting: OrderedDict[int, list[np.ndarray]] = OrderedDict()  # by size, least recently used first
+_waiting_bytes = 0
+
+
+def _take(size: int) -> np.ndarray:
+    global _waiting_bytes
+    with _lock:
+        pieces = _waiting.get(size)
+        if pieces:
+            _waiting_bytes -= size
+            return pieces.pop()
+    return np.empty(size, np.uint8)
+
+
+def _give_back(memory: np.ndarray) -> None:
+    global _waiting_bytes
+    with _lock:
+        _waiting.setdefault(memory.size, []).append(memory)
+        _waiting.move_to_end(memory.size)
+        _waiting_bytes += memory.size
+        while _waiting_bytes > LARGEST_WAITING:
+            oldest, pieces = next(iter(_waiting.items()))
+            if pieces:
+                pieces.pop()
+                _waiting_bytes -= oldest
+            if not pieces:
+                del _waiting[oldest]
