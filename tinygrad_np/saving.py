@@ -6,15 +6,11 @@ it: `np.load("params.npz")["conv1/kernel"]`. One more member, tree.json, holds t
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import quote
 
 import numpy as np
 from numpy.lib import format as npy
@@ -51,6 +47,9 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
     """
     arrays: dict[str, np.ndarray] = {}
     structure = _encode(tree, (), arrays)
+    import json
+    import zipfile
+
     description = json.dumps({"tinygrad_np": FORMAT_VERSION, "tree": structure})
     with (
         _replacing(Path(os.path.realpath(path))) as file,
@@ -70,6 +69,8 @@ def load(path: str | os.PathLike[str]) -> Any:
         OSError: where the file is missing or cannot be read.
         ValueError: where it is damaged, or was not written by `save`.
     """
+    import json
+
     members = read_npz(path)
     try:
         description = json.loads(members["tree.json"])
@@ -95,6 +96,8 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
     Unlike `np.load` it reads everything and checks every checksum before it returns. Raises OSError
     where the file cannot be opened, ValueError where it is damaged or holds Python objects.
     """
+    import zipfile
+
     members: dict[str, Any] = {}
     with open(path, "rb") as file:
         # zipfile and the .npy reader answer damage with a dozen kinds of exception.
@@ -137,6 +140,8 @@ def _encode(node: Any, keys: tuple[str | int, ...], arrays: dict[str, np.ndarray
             raise TypeError(
                 f"save: {where!r} has dtype {array.dtype}, which a .npy file cannot hold"
             )
+        from urllib.parse import quote
+
         name = "/".join(quote(str(key), safe=" ", errors="surrogatepass") for key in keys)
         arrays[name] = array
         return {"scalar" if isinstance(node, np.generic) else "array": name}
@@ -177,7 +182,7 @@ def _survives(dtype: np.dtype) -> bool:
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write that takes the place of `path` when the block ends without an exception."""
     # In the same folder, since a file is renamed in one step only within a file system.
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".{os.urandom(8).hex()}.tmp")
     try:
         try:
             with open(temporary, "xb") as file:

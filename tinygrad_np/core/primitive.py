@@ -17,7 +17,6 @@ np.float64(12.0)
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -105,6 +104,8 @@ class Primitive:
 
     def _bind(self, args: tuple, params: dict[str, Any]) -> Iterator[Any]:
         """Arguments in positions, so that tensors passed by keyword are found."""
+        import inspect
+
         try:
             bound = inspect.signature(self.forward).bind(*args, **params)
         except (TypeError, ValueError) as error:

@@ -1,11 +1,11 @@
 """The tape, and the loop that walks it backwards.
 
 Every differentiable operation leaves one `Record`: which operation, on which values, with which
-result. A `Tape` is the records that led to some tensors, in the order they ran. Reverse mode is then
-one loop (`pull_back`): go through the tape from the last record to the first; take the cotangent of
-the record's output, that is, the gradient of the final scalar with respect to it; let the operation's
-vector-Jacobian products turn it into contributions to the cotangents of the record's inputs; add
-those up, since a value that was used twice gets a contribution from each use.
+result. A `Tape` is the records that led to some tensors, in the order they ran. Reverse mode is
+then one loop (`pull_back`): go through the tape from the last record to the first; take the
+cotangent of the record's output, that is, the gradient of the final scalar with respect to it; let
+the operation's vector-Jacobian products turn it into contributions to the cotangents of the
+record's inputs; add those up, since a value that was used twice gets a contribution from each use.
 """
 
 from __future__ import annotations
@@ -276,8 +276,8 @@ def pull_back(
         if g is not None:
             if record.args is None:
                 raise RuntimeError(
-                    f"backward: the tape was let go by an earlier backward pass (at {record.op.name}); "
-                    f"call backward(retain_tape=True) the first time"
+                    f"backward: the tape was let go by an earlier backward pass, at "
+                    f"{record.op.name}; call backward(retain_tape=True) the first time"
                 )
             output, args = record.as_tensors() if differentiable else (record.output, record.args)
             if isinstance(g, list):
@@ -308,7 +308,7 @@ def pull_back(
 
 
 def accumulate(cotangents: dict[Any, Any], tensor: Tensor, cotangent: Any) -> None:
-    """Add one contribution to the cotangent of a tensor. Where a value fans out, its uses add up."""
+    """Add one contribution to the cotangent of a tensor; where a value fans out, its uses add up."""
     node = tensor.record or tensor
     if tensor.position is None:
         known = cotangents.get(node)

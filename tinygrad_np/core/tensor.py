@@ -341,7 +341,7 @@ def _method(name: str) -> Callable[..., Any]:
 
 for _name in (
     "all any argmax argmin argpartition argsort astype choose clip compress conj conjugate copy "
-    "cumprod cumsum diagonal dot max mean min nonzero partition prod ptp put ravel repeat round "
+    "cumprod cumsum diagonal dot max mean min nonzero partition prod ptp ravel repeat round "
     "searchsorted sort squeeze std sum swapaxes take trace var"
 ).split():
     setattr(Tensor, _name, _method(_name))

@@ -1,10 +1,10 @@
 """Functions that take a function and return its derivative.
 
-Every transform does the same three things: wrap the arguments to differentiate in fresh tensors, run
-the function, and walk the tape of what it did with them (`_Trace`). Arrays go in and arrays come out.
-When a transform runs inside another one, its arguments are tensors that belong to the outer one;
-then its VJPs run on tensors too, so that they are recorded and the outer transform can differentiate
-them. That is all there is to higher orders.
+Every transform does the same three things: wrap the arguments to differentiate in fresh tensors,
+run the function, and walk the tape of what it did with them (`_Trace`). Arrays go in and arrays
+come out. When a transform runs inside another one, its arguments are tensors that belong to the
+outer one; then its VJPs run on tensors too, so that they are recorded and the outer transform can
+differentiate them. That is all there is to higher orders.
 """
 
 from __future__ import annotations

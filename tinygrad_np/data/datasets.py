@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import os
 from pathlib import Path
@@ -136,6 +135,8 @@ def _read_idx(caller: str, folder: Path, stem: str) -> np.ndarray:
     if path.suffix == ".gz":
         # gzip answers damage with a dozen kinds of exception.
         try:
+            import gzip
+
             content = gzip.decompress(content)
         except Exception as error:
             raise ValueError(f"{caller}: {str(path)!r} is no complete gzip: {error}") from error

@@ -22,9 +22,10 @@ import math
 
 import numpy as np
 
-from tinygrad_np.kernels import winograd
-from tinygrad_np.kernels.threads import share, share_sum, workspace
-from tinygrad_np.kernels.windows import Block, Padding, Sizes, Windows, blocks, by_image, padded
+from . import winograd
+from .memory import empty
+from .threads import share, share_sum, workspace
+from .windows import Block, Padding, Sizes, Windows, blocks, by_image, padded
 
 __all__ = ["convolve", "convolve_input_gradient", "convolve_kernel_gradient"]
 
@@ -52,7 +53,7 @@ def convolve(
     dtype = np.result_type(x, kernel)
     if winograd.pays(len(x), windows, kernel.shape, groups, dtype):
         return winograd.convolve(x, kernel, bias, windows)
-    y = np.empty((len(x), *windows.counts, kernel.shape[-1]), dtype)
+    y = empty((len(x), *windows.counts, kernel.shape[-1]), dtype)
     weights = _by_group(kernel.reshape(-1, y.shape[-1]).astype(dtype, copy=False), groups)
 
     def work(block: Block) -> None:
@@ -108,7 +109,7 @@ def convolve_input_gradient(
     if winograd.pays(len(g), windows, kernel.shape, groups, dtype):
         return winograd.convolve_input_gradient(g, kernel, x_shape[-1], windows)
     places, channels = math.prod(windows.lengths), kernel.shape[-2]
-    dx = np.empty(x_shape, dtype)
+    dx = empty(x_shape, dtype)
     pixels_innermost = channels < SHORT_RUN // 2
     weights: np.ndarray = kernel.reshape(places, channels, groups, -1).astype(dtype, copy=False)
     if pixels_innermost:

@@ -15,8 +15,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tinygrad_np.kernels.threads import share, workspace
-from tinygrad_np.kernels.windows import Block, Padding, Sizes, Tap, Windows, blocks, by_image
+from .memory import empty
+from .threads import share, workspace
+from .windows import Block, Padding, Sizes, Tap, Windows, blocks, by_image
 
 __all__ = [
     "gather_from_windows",
@@ -36,9 +37,9 @@ def max_pool(
     largest. Padding is never chosen. Where a window holds NaN, y is NaN and the index is the last.
     """
     windows = _windows(x.shape, window, stride, padding)
-    y = np.empty((len(x), *windows.counts, x.shape[-1]), x.dtype)
+    y = empty((len(x), *windows.counts, x.shape[-1]), x.dtype)
     last = math.prod(window) - 1
-    indices = np.empty(y.shape, np.min_scalar_type(last))
+    indices = empty(y.shape, np.min_scalar_type(last))
 
     def work(block: Block, places: list[Tap]) -> None:
         images, top, index = x[block[0]], y[block], indices[block]
@@ -67,7 +68,7 @@ def gather_from_windows(
 ) -> np.ndarray:
     """The element of each window of x (N, *S, C) that `indices` (N, *out, C) name; padding is 0."""
     windows = _windows(x.shape, window, stride, padding)
-    y = np.empty(indices.shape, x.dtype)
+    y = empty(indices.shape, x.dtype)
 
     def work(block: Block, places: list[Tap]) -> None:
         images, picked, index = x[block[0]], y[block], indices[block]
@@ -90,7 +91,7 @@ def scatter_to_windows(
 ) -> np.ndarray:
     """Each element of g (N, *out, C), added to zeros of `x_shape` at the place its index names."""
     windows = _windows(x_shape, window, stride, padding)
-    dx = np.empty(x_shape, g.dtype)
+    dx = empty(x_shape, g.dtype)
     # The windows tile x: each element of x is written once, so there is nothing to add to.
     tiled = window == stride and all(
         count * s == size and pads == (0, 0)
@@ -112,7 +113,7 @@ def scatter_to_windows(
 def sum_pool(x: np.ndarray, *, window: Sizes, stride: Sizes, padding: Padding) -> np.ndarray:
     """The sum of each window of x (N, *S, C): (N, *out, C)."""
     windows = _windows(x.shape, window, stride, padding)
-    y = np.empty((len(x), *windows.counts, x.shape[-1]), x.dtype)
+    y = empty((len(x), *windows.counts, x.shape[-1]), x.dtype)
 
     def work(block: Block, places: list[Tap]) -> None:
         images, total = x[block[0]], y[block]
@@ -129,7 +130,7 @@ def spread_to_windows(
 ) -> np.ndarray:
     """Each element of g (N, *out, C), added to zeros of `x_shape` all over its window."""
     windows = _windows(x_shape, window, stride, padding)
-    dx = np.empty(x_shape, g.dtype)
+    dx = empty(x_shape, g.dtype)
 
     def work(block: Block, places: list[Tap]) -> None:
         images, cotangent = dx[block[0]], g[block]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from tinygrad_np.kernels.threads import cut, get_num_threads, workspace
+from .threads import cut, get_num_threads, workspace
 
 __all__ = ["Block", "Padding", "Sizes", "Windows", "blocks", "by_image", "inside", "padded"]
 

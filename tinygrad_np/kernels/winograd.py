@@ -26,8 +26,9 @@ import math
 
 import numpy as np
 
-from tinygrad_np.kernels.threads import share, share_sum, single_threaded_blas, workspace
-from tinygrad_np.kernels.windows import Block, Sizes, Windows, blocks, by_image, inside, padded
+from .memory import empty
+from .threads import share, share_sum, single_threaded_blas, workspace
+from .windows import Block, Sizes, Windows, blocks, by_image, inside, padded
 
 __all__ = ["convolve", "convolve_input_gradient", "convolve_kernel_gradient", "pays"]
 
@@ -38,8 +39,8 @@ MIN_CHANNELS, MIN_PIXELS = 32, 2048  # where it begins to be faster than im2col:
 
 def _evaluate(coefficients: int) -> np.ndarray:
     # Zero, ±c, ±1/c, and infinity, where only the last coefficient counts. Such points round least
-    # (Alam et al., "Winograd convolution for deep neural networks: efficient point selection"):
-    # the error is twice that of im2col; with the usual 0, ±1, ±2 it would be five times.
+    # (Alam et al., "Winograd convolution for deep neural networks: efficient point selection"): the
+    # error of y is 6e-7 of its size, of the kernel's gradient 1.4e-6; with 0, ±1, ±2 it is twice.
     points = np.array([0, 2 / 3, -2 / 3, 3 / 2, -3 / 2])
     finite = np.vander(points, coefficients, increasing=True)
     return np.vstack([finite, np.eye(coefficients)[-1]])
@@ -72,7 +73,7 @@ def convolve(
 ) -> np.ndarray:
     """`convolution.convolve` for a convolution of this kind."""
     dtype = np.result_type(x, kernel)
-    y = np.empty((len(x), *windows.counts, kernel.shape[-1]), dtype)
+    y = empty((len(x), *windows.counts, kernel.shape[-1]), dtype)
     inputs, outputs = _tiles(windows)
     weights = _transformed_kernel(kernel, dtype)
 
@@ -120,7 +121,7 @@ def convolve_input_gradient(
 ) -> np.ndarray:
     """`convolution.convolve_input_gradient` for a convolution of this kind."""
     dtype = np.result_type(g, kernel)
-    dx = np.empty((len(g), *windows.sizes, channels), dtype)
+    dx = empty((len(g), *windows.sizes, channels), dtype)
     inputs, outputs = _tiles(windows)
     weights = np.ascontiguousarray(_transformed_kernel(kernel, dtype).swapaxes(1, 2))
 

@@ -60,9 +60,7 @@ def elu(x, alpha=1.0):
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
-elu.defvjp(
-    lambda g, y, x, alpha=1.0: g * np.where(x > 0, 1, alpha * np.exp(np.where(x > 0, 0, x)))
-)
+elu.defvjp(lambda g, y, x, alpha=1.0: g * np.where(x > 0, 1, alpha * np.exp(np.where(x > 0, 0, x))))
 
 
 def selu(x):
@@ -132,13 +130,19 @@ def mish(x):
     return x * np.tanh(softplus(x))
 
 
+@primitive
 def hard_sigmoid(x):
     """y = x / 6 + 1/2, held between 0 and 1: sigmoid in straight lines.
+
+    The derivative is 1/6 where 0 < y < 1; at the kinks it is taken as 0, as in Keras.
 
     >>> hard_sigmoid(np.array([-4.0, 0.0, 4.0]))
     array([0. , 0.5, 1. ])
     """
-    return np.clip(x / 6 + 0.5, 0, 1)
+    return np.clip(np.divide(x, 6) + 0.5, 0, 1)
+
+
+hard_sigmoid.defvjp(lambda g, y, x: g * ((y > 0) & (y < 1)) / 6)
 
 
 def hard_swish(x):
@@ -234,6 +238,7 @@ def logsumexp(x, axis=None, keepdims=False):
 
 
 logsumexp.defvjp(
-    lambda g, y, x, axis=None, keepdims=False: _expand(g, x, axis, keepdims)
-    * np.exp(x - _expand(y, x, axis, keepdims))
+    lambda g, y, x, axis=None, keepdims=False: (
+        _expand(g, x, axis, keepdims) * np.exp(x - _expand(y, x, axis, keepdims))
+    )
 )

@@ -39,6 +39,8 @@ def _kernel_gradient_flops(output, x, g, **_):
 
 
 def _convolve(x, kernel, bias=None, **geometry):
+    if bias is not None:
+        x = x.astype(np.result_type(x, kernel, bias), copy=False)
     return kernels.convolve(x, kernel, bias, **geometry)
 
 
@@ -159,7 +161,7 @@ def conv2d_transpose(x, kernel, bias=None, *, stride=1, padding="valid"):
     array([1., 1., 1., 1.])
     """
     name = "conv2d_transpose"
-    x, kernel = _arrays(name, 2, x, kernel)
+    x, kernel = _arrays(name, 2, x, kernel, "KH, KW, F, C")
     stride = _per_dimension(name, "stride", stride, 2)
     window = kernel.shape[:2]
     if kernel.shape[3] != x.shape[3]:
@@ -180,6 +182,11 @@ def conv2d_transpose(x, kernel, bias=None, *, stride=1, padding="valid"):
                 x.shape[1:3], stride, window, given, extra, strict=True
             )
         ]
+    if min(sizes) < 1:
+        raise ValueError(
+            f"{name}: padding {padding!r} leaves nothing of the output "
+            f"(x {x.shape}, kernel {kernel.shape})"
+        )
     y = _families[2].input_gradient(
         x,
         kernel,
@@ -195,12 +202,13 @@ def conv2d_transpose(x, kernel, bias=None, *, stride=1, padding="valid"):
 def _conv(dims, x, kernel, bias, stride, padding, dilation, groups):
     """Validates once for all; the kernels trust what they get."""
     name = f"conv{dims}d"
-    x, kernel = _arrays(name, dims, x, kernel)
+    axes = ("K", "KH, KW", "KD, KH, KW")[dims - 1]
+    x, kernel = _arrays(name, dims, x, kernel, f"{axes}, C / groups, F")
     shapes = f"x {x.shape}, kernel {kernel.shape}"
     stride = _per_dimension(name, "stride", stride, dims)
     dilation = _per_dimension(name, "dilation", dilation, dims)
     channels, filters = x.shape[-1], kernel.shape[-1]
-    if not isinstance(groups, int) or groups < 1 or channels % groups or filters % groups:
+    if not _whole(groups, 1) or channels % groups or filters % groups:
         raise ValueError(
             f"{name}: groups must divide the {channels} channels of x and the {filters} filters, "
             f"it is {groups!r} ({shapes})"
@@ -217,28 +225,31 @@ def _conv(dims, x, kernel, bias, stride, padding, dilation, groups):
     if bias is not None:
         bias = _checked_bias(name, bias, filters, kernel.shape)
     return _families[dims].convolve(
-        x, kernel, bias, stride=stride, padding=pads, dilation=dilation, groups=groups
+        x, kernel, bias, stride=stride, padding=pads, dilation=dilation, groups=int(groups)
     )
 
 
-def _arrays(name, dims, x, kernel):
-    x, kernel = (a if hasattr(a, "dtype") else np.asarray(a) for a in (x, kernel))
-    spatial = ("L",) if dims == 1 else ("D", "H", "W")[-dims:]
+def _arrays(name, dims, x, kernel, kernel_axes):
+    x, kernel = _floating(name, "x", x), _floating(name, "kernel", kernel)
     if x.ndim != dims + 2:
-        raise ValueError(f"{name}: x must be (N, {', '.join(spatial)}, C), it has shape {x.shape}")
-    if kernel.ndim != dims + 2:
-        axes = ", ".join("K" + axis if dims > 1 else "K" for axis in spatial)
+        axes = ("L", "H, W", "D, H, W")[dims - 1]
+        raise ValueError(f"{name}: x must be (N, {axes}, C), it has shape {x.shape}")
+    if kernel.ndim != dims + 2 or kernel.size == 0:
         raise ValueError(
-            f"{name}: kernel must be ({axes}, C / groups, F), it has shape {kernel.shape}"
+            f"{name}: kernel must be ({kernel_axes}) and not empty, it has shape {kernel.shape}"
         )
-    for what, a in (("x", x), ("kernel", kernel)):
-        if a.dtype.kind not in "fc":
-            raise TypeError(f"{name}: {what} must be floating-point, it is {a.dtype}")
     return x, kernel
 
 
+def _floating(name, what, value):
+    value = value if hasattr(value, "dtype") else np.asarray(value)
+    if value.dtype.kind not in "fc":
+        raise TypeError(f"{name}: {what} must be floating-point, it is {value.dtype}")
+    return value
+
+
 def _checked_bias(name, bias, filters, kernel_shape):
-    bias = bias if hasattr(bias, "dtype") else np.asarray(bias)
+    bias = _floating(name, "bias", bias)
     if bias.shape != (filters,):
         raise ValueError(
             f"{name}: bias must have shape ({filters},), it has {bias.shape} (kernel {kernel_shape})"
@@ -247,12 +258,16 @@ def _checked_bias(name, bias, filters, kernel_shape):
 
 
 def _per_dimension(name, what, value, dims):
-    values = (value,) * dims if isinstance(value, (int, np.integer)) else tuple(value)
-    if len(values) != dims or any(int(v) != v or v < 1 for v in values):
+    values = tuple(value) if np.iterable(value) else (value,) * dims
+    if len(values) != dims or not all(_whole(v, 1) for v in values):
         raise ValueError(
             f"{name}: {what} must be a positive int or {dims} of them, it is {value!r}"
         )
     return tuple(int(v) for v in values)
+
+
+def _whole(value, least):
+    return isinstance(value, (int, np.integer)) and value >= least
 
 
 def resolve_padding(name, padding, sizes, window, stride, dilation) -> tuple[tuple[int, int], ...]:
@@ -267,10 +282,12 @@ def resolve_padding(name, padding, sizes, window, stride, dilation) -> tuple[tup
                 for size, k, s, d in zip(sizes, window, stride, dilation, strict=True)
             ]
             return tuple((total // 2, total - total // 2) for total in totals)
-    elif isinstance(padding, (int, np.integer)) and padding >= 0:
+    elif _whole(padding, 0):
         return ((int(padding), int(padding)),) * dims
-    elif np.shape(padding) == (dims, 2) and np.min(padding) >= 0:
-        return tuple((int(low), int(high)) for low, high in padding)
+    else:
+        pairs = np.array(padding, dtype=object)  # objects, so that lists may differ in length
+        if pairs.shape == (dims, 2) and all(_whole(n, 0) for n in pairs.flat):
+            return tuple((int(low), int(high)) for low, high in pairs)
     raise ValueError(
         f'{name}: padding must be "valid", "same", an int of at least 0, or {dims} pairs '
         f"(before, after), it is {padding!r}"
@@ -281,7 +298,7 @@ def check_window_fits(name, what, sizes, window, padding, dilation):
     """Raise ValueError if a window is larger than the padded image."""
     padded = tuple(n + low + high for n, (low, high) in zip(sizes, padding, strict=True))
     extent = tuple((k - 1) * d + 1 for k, d in zip(window, dilation, strict=True))
-    if any(k < 1 for k in window) or any(e > n for e, n in zip(extent, padded, strict=True)):
+    if any(e > n for e, n in zip(extent, padded, strict=True)):
         dilated = "" if extent == tuple(window) else f", dilated to {extent},"
         raise ValueError(
             f"{name}: the {what} {tuple(window)}{dilated} doesn't fit into the padded image {padded}"

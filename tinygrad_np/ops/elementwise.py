@@ -4,15 +4,17 @@ For y = f(x), elementwise, the Jacobian is diagonal, and so the VJP is g · f'(x
 operation. Where f' is shortest in terms of the output (as for exp), the rule uses the output.
 Operands broadcast; the walk over the tape sums a cotangent over the axes that broadcasting added.
 
-For complex z, g · f'(z) is right without a conjugate: the convention is JAX's, in which the gradient
-of a real L is dL/dRe(z) - i dL/dIm(z).
+For complex z, g · f'(z) is right without a conjugate: the convention is JAX's, in which the
+gradient of a real L is dL/dRe(z) - i dL/dIm(z).
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from ..core.primitive import discrete, implements, primitive
+from ..core.primitive import discrete, implements, plain, primitive
 
 # Arithmetic
 
@@ -36,25 +38,27 @@ primitive(np.divide).defvjp(
 
 def _power_vjp_base(g, z, x, y):
     """g · y · xʸ⁻¹, which is 0 where y = 0, also at x = 0."""
-    if np.ndim(y) == 0:
-        return g * y if y == 1 else g * (y * x ** (y - 1)) if y != 0 else np.zeros_like(g)
-    return g * np.where(y == 0, 0, y * x ** np.where(y == 0, 1, y - 1))
+    if isinstance(y, (int, float)) and y != 0:
+        return g * (y * x ** (y - 1))
+    return g * (y * np.where(np.equal(x, 0) & np.equal(y, 0), 1, x) ** (y - 1))
 
 
 def _power_vjp_exponent(g, z, x, y):
     """g · xʸ · log x, with the limit 0 where x = 0."""
-    return g * z * np.log(np.where(x == 0, 1, x))
+    return g * z * np.log(np.where(np.equal(x, 0), 1, x))
 
 
-primitive(np.power).defvjp(_power_vjp_base, _power_vjp_exponent)
-
-
-def _remainder_vjp_divisor(g, z, x, y):
-    """x mod y = x - y · floor(x / y)."""
-    return -g * np.floor(x / y)
-
-
-primitive(np.remainder).defvjp(lambda g, z, x, y: g, _remainder_vjp_divisor)
+for _power in (np.power, np.float_power):
+    primitive(_power).defvjp(_power_vjp_base, _power_vjp_exponent)
+# x mod y = x - y · k for the quotient k, rounded down, or to 0 by fmod
+primitive(np.remainder).defvjp(
+    lambda g, z, x, y: g,
+    lambda g, z, x, y: -g * np.floor_divide(x, y),
+)
+primitive(np.fmod).defvjp(
+    lambda g, z, x, y: g,
+    lambda g, z, x, y: -g * np.trunc(x / y),
+)
 primitive(np.negative).defvjp(lambda g, y, x: -g)
 primitive(np.reciprocal).defvjp(lambda g, y, x: -g * y * y)
 primitive(np.square).defvjp(lambda g, y, x: g * (2 * x))
@@ -65,19 +69,23 @@ primitive(np.hypot).defvjp(
 
 
 @implements(np.positive)
-def positive(x):
-    """y = x."""
+def _positive(x):
     return x
+
+
+@implements(np.divmod)
+def _divmod(x, y):
+    return np.floor_divide(x, y), np.remainder(x, y)
 
 
 # Exponentials and logarithms
 
 primitive(np.exp).defvjp(lambda g, y, x: g * y)
-primitive(np.exp2).defvjp(lambda g, y, x: g * y * float(np.log(2)))
+primitive(np.exp2).defvjp(lambda g, y, x: g * y * math.log(2))
 primitive(np.expm1).defvjp(lambda g, y, x: g * (y + 1))
 primitive(np.log).defvjp(lambda g, y, x: g / x)
-primitive(np.log2).defvjp(lambda g, y, x: g / (x * float(np.log(2))))
-primitive(np.log10).defvjp(lambda g, y, x: g / (x * float(np.log(10))))
+primitive(np.log2).defvjp(lambda g, y, x: g / (x * math.log(2)))
+primitive(np.log10).defvjp(lambda g, y, x: g / (x * math.log(10)))
 primitive(np.log1p).defvjp(lambda g, y, x: g / (x + 1))
 primitive(np.sqrt).defvjp(lambda g, y, x: g / (2 * y))
 primitive(np.cbrt).defvjp(lambda g, y, x: g / (3 * y * y))
@@ -107,26 +115,26 @@ primitive(np.sinh).defvjp(lambda g, y, x: g * np.cosh(x))
 primitive(np.cosh).defvjp(lambda g, y, x: g * np.sinh(x))
 primitive(np.tanh).defvjp(lambda g, y, x: g * (1 - y * y))
 primitive(np.arcsinh).defvjp(lambda g, y, x: g / np.sqrt(x * x + 1))
-primitive(np.arccosh).defvjp(lambda g, y, x: g / np.sqrt(x * x - 1))
+# One root of x² - 1 would have the wrong sign for complex x in the left half plane.
+primitive(np.arccosh).defvjp(lambda g, y, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)))
 primitive(np.arctanh).defvjp(lambda g, y, x: g / (1 - x * x))
 for _degrees in (np.deg2rad, np.radians):
-    primitive(_degrees).defvjp(lambda g, y, x: g * float(np.pi / 180))
+    primitive(_degrees).defvjp(lambda g, y, x: g * (math.pi / 180))
 for _radians in (np.rad2deg, np.degrees):
-    primitive(_radians).defvjp(lambda g, y, x: g * float(180 / np.pi))
+    primitive(_radians).defvjp(lambda g, y, x: g * (180 / math.pi))
 
 # Choices. The derivative of a maximum is shared evenly by those that attain it, as in JAX.
 
 
-def _share(z, x, y):
-    """1 where x alone attains z, 1/2 where both operands do, 0 elsewhere; NaN attains nothing."""
-    attains = np.equal(x, z)
-    return attains.astype(z.dtype) / np.where(attains & np.equal(y, z), 2, 1).astype(z.dtype)
+def _choice_vjp(g, z, x, y):
+    """g where x alone attains z, half of it where both operands do."""
+    return np.where(np.equal(x, y), g / 2, np.where(np.equal(x, z), g, 0))
 
 
 for _choice in (np.maximum, np.minimum, np.fmax, np.fmin):
     primitive(_choice).defvjp(
-        lambda g, z, x, y: g * _share(z, x, y),
-        lambda g, z, x, y: g * _share(z, y, x),
+        lambda g, z, x, y: _choice_vjp(g, z, x, y),
+        lambda g, z, x, y: _choice_vjp(g, z, y, x),
     )
 primitive(np.absolute).defvjp(
     # sign(x) for real x; conj(z)/|z| for complex z, which is 0 at 0 like sign
@@ -134,33 +142,51 @@ primitive(np.absolute).defvjp(
 )
 primitive(np.fabs).defvjp(lambda g, y, x: g * np.sign(x))
 primitive(np.where).defvjp(
-    None,
+    lambda g, z, condition, x, y: None,
     lambda g, z, condition, x, y: np.where(condition, g, 0),
     lambda g, z, condition, x, y: np.where(condition, 0, g),
 )
+
+
+@implements(np.select)
+def _select(condlist, choicelist, default=0):
+    chosen = default
+    for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
+        chosen = np.where(condition, choice, chosen)
+    return chosen
+
+
 primitive(np.copysign).defvjp(
     lambda g, z, x, y: g * np.copysign(1, x) * np.copysign(1, y),
     lambda g, z, x, y: None,
 )
-primitive(np.nan_to_num).defvjp(lambda g, y, x, **_: np.where(np.isfinite(x), g, 0))
 
 
-def _clip_vjp(g, y, x, low=None, high=None, **bounds):
-    """g inside the bounds and on them, 0 outside."""
-    low, high = bounds.get("min", low), bounds.get("max", high)
-    inside = np.ones_like(g, dtype=bool)
-    if low is not None:
-        inside = inside & np.greater_equal(x, low)
-    if high is not None:
-        inside = inside & np.less_equal(x, high)
-    return np.where(inside, g, 0)
+@primitive
+def clip(x, low, high):
+    """y = x, held between two bounds, of which either may be None.
+
+    The VJP is g for what attains y: for x inside the bounds and on them, for a bound outside of it.
+    """
+    return np.clip(x, low, high)
 
 
-primitive(np.clip).defvjp(
-    _clip_vjp,
-    lambda g, y, x, low, high=None: np.where(np.less(x, low), g, 0),
+clip.defvjp(
+    lambda g, y, x, low, high: np.where(np.equal(x, y), g, 0),
+    lambda g, y, x, low, high: np.where(np.less(x, low), g, 0),
     lambda g, y, x, low, high: np.where(np.greater(x, high), g, 0),
 )
+
+
+@implements(np.clip)
+def _clip(a, a_min=None, a_max=None, *, min=None, max=None):
+    return clip(a, a_min if min is None else min, a_max if max is None else max)
+
+
+@implements(np.nan_to_num)
+def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
+    return np.where(np.isfinite(x), x, np.nan_to_num(plain(x), True, nan, posinf, neginf))
+
 
 # Complex numbers
 
@@ -169,34 +195,49 @@ primitive(np.imag).defvjp(lambda g, y, z: g * -1j)
 primitive(np.conjugate).defvjp(lambda g, y, z: np.conjugate(g))
 
 
+@implements(np.angle)
+def _angle(z, deg=False):
+    radians = np.arctan2(np.imag(z), np.real(z))
+    return radians * (180 / math.pi) if deg else radians
+
+
 # A change of precision
 
 
 @primitive
-def astype(x, dtype, *, copy=True):
+def astype(x, dtype):
     """y = x in another dtype. The VJP is g in the dtype of x, which the walk sees to."""
-    return x.astype(dtype, copy=copy)
+    return x.astype(dtype)
 
 
-astype.defvjp(lambda g, y, x, dtype, copy=True: g)
+astype.defvjp(lambda g, y, x, dtype: g)
 
 
 @implements(np.astype)
-def _astype(x, dtype, *, copy=True, casting=None, order=None):
-    kept = np.dtype(dtype).kind in "fc"
-    return astype(x, dtype, copy=copy) if kept else x.data.astype(dtype)
+def _astype(x, dtype, *, copy=True):
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "fc":
+        return x.data.astype(dtype)
+    return x if dtype == x.dtype else astype(x, dtype)
+
+
+@implements(np.full_like)
+def _full_like(a, fill_value, dtype=None):
+    filled = np.broadcast_to(fill_value, np.shape(a))
+    return np.astype(filled, np.result_type(plain(a)) if dtype is None else dtype)
 
 
 # These are constant between jumps, or not numbers at all: tensors give plain arrays.
 
-for _name in (
+_DISCRETE = (
     "less less_equal greater greater_equal equal not_equal isnan isinf isfinite isclose allclose "
     "array_equal array_equiv isposinf isneginf iscomplex isreal iscomplexobj isrealobj logical_and "
     "logical_or logical_not logical_xor signbit sign heaviside floor ceil rint trunc fix round "
-    "floor_divide spacing nextafter argmax argmin argsort argpartition argwhere nonzero "
+    "around floor_divide spacing argmax argmin argsort argpartition argwhere nonzero "
     "flatnonzero count_nonzero nanargmax nanargmin any all shape ndim size zeros_like ones_like "
-    "empty_like full_like result_type can_cast common_type min_scalar_type searchsorted digitize "
-    "histogram bincount lexsort tril_indices_from triu_indices_from diag_indices_from "
+    "empty_like result_type can_cast common_type min_scalar_type searchsorted digitize "
+    "lexsort tril_indices_from triu_indices_from diag_indices_from "
     "broadcast_shapes may_share_memory shares_memory array2string array_repr array_str"
-).split():
+)
+for _name in _DISCRETE.split():
     discrete(getattr(np, _name))

@@ -23,7 +23,7 @@ def one_hot(labels, classes, dtype=np.float32):
     array([[1., 0., 0.],
            [0., 0., 1.]], dtype=float32)
     """
-    labels = _class_numbers("one_hot", labels, classes)
+    labels = _whole_numbers("one_hot", "label", labels, classes)
     return (labels[..., None] == np.arange(classes)).astype(dtype)
 
 
@@ -37,22 +37,27 @@ def embedding(indices, table):
         table: (rows, features).
 
     Raises:
-        TypeError, ValueError: for indices that aren't integers or out of range.
+        TypeError: for indices that aren't integers.
+        ValueError: for an index out of range, or a table that isn't a matrix.
 
     >>> embedding(np.array([1, 1]), np.array([[0.0, 0.0], [3.0, 4.0]]))
     array([[3., 4.],
            [3., 4.]])
     """
-    return table[_class_numbers("embedding", indices, np.shape(table)[0])]
+    if np.ndim(table) != 2:
+        raise ValueError(
+            f"embedding: table must be (rows, features), it has shape {np.shape(table)}"
+        )
+    return table[_whole_numbers("embedding", "index", indices, np.shape(table)[0])]
 
 
-def _class_numbers(name, labels, classes):
-    labels = np.asarray(plain(labels))
-    if labels.dtype.kind not in "iu":
-        raise TypeError(f"{name}: labels must be integers, they are {labels.dtype}")
-    wrong = (labels < 0) | (labels >= classes)
+def _whole_numbers(name, what, numbers, end):
+    numbers = np.asarray(plain(numbers))
+    if numbers.dtype.kind not in "iu":
+        raise TypeError(f"{name}: each {what} must be an integer, they are {numbers.dtype}")
+    wrong = (numbers < 0) | (numbers >= end)
     if wrong.any():
         raise ValueError(
-            f"{name}: label {labels[wrong][0]} is out of range, labels go from 0 to {classes - 1}"
+            f"{name}: {what} {numbers[wrong][0]} is out of range, it must be from 0 to {end - 1}"
         )
-    return labels
+    return numbers

@@ -7,8 +7,9 @@ All take predictions first and labels or targets second, and reduce the losses o
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
-from ..core.primitive import plain, primitive
+from ..core.primitive import primitive
 from ..core.tensor import Tensor
 from .activations import log_softmax, sigmoid, softmax
 from .embedding import one_hot
@@ -19,15 +20,18 @@ def _softmax_cross_entropy(logits, probabilities, axis=-1):
     """Each example's loss -Σ_k p_k log softmax(z)_k = log Σ_k e^z_k - Σ_k p_k z_k, for Σ p = 1.
 
     The derivative with respect to z_k is softmax(z)_k Σ p - p_k: the predicted minus the wanted
-    probabilities. With respect to p_k it is -log softmax(z)_k.
+    probabilities. With respect to p_k it is -log softmax(z)_k. Where p_k is 0 its term is 0, also
+    for z_k = -∞, which rules a class out.
     """
-    return -np.sum(probabilities * log_softmax(logits, axis=axis), axis=axis)
+    logs = np.where(np.equal(probabilities, 0), 0, log_softmax(logits, axis=axis))
+    return -np.sum(probabilities * logs, axis=axis)
 
 
 _softmax_cross_entropy.name = "softmax_cross_entropy"
 _softmax_cross_entropy.defvjp(
-    lambda g, y, z, p, axis=-1: np.expand_dims(g, axis)
-    * (softmax(z, axis=axis) * np.sum(p, axis=axis, keepdims=True) - p),
+    lambda g, y, z, p, axis=-1: (
+        np.expand_dims(g, axis) * (softmax(z, axis=axis) * np.sum(p, axis=axis, keepdims=True) - p)
+    ),
     lambda g, y, z, p, axis=-1: -np.expand_dims(g, axis) * log_softmax(z, axis=axis),
 )
 
@@ -41,7 +45,7 @@ def softmax_cross_entropy(logits, labels, *, axis=-1, label_smoothing=0.0, reduc
     Args:
         logits: (..., classes), with the classes along `axis`.
         labels: class numbers (...,), integers from 0; or probabilities shaped like the logits.
-        label_smoothing: s replaces p by (1 - s) p + s / classes.
+        label_smoothing: s, from 0 to 1, replaces p by (1 - s) p + s / classes.
         reduction: "mean", "sum" or "none".
 
     Raises:
@@ -53,26 +57,26 @@ def softmax_cross_entropy(logits, labels, *, axis=-1, label_smoothing=0.0, reduc
     >>> float(softmax_cross_entropy(np.zeros((2, 10)), np.array([3, 7])).round(4))
     2.3026
     """
-    shape = np.shape(logits)
-    if not shape:
-        raise ValueError("softmax_cross_entropy: logits need a class axis, a scalar came")
-    axis = range(len(shape))[axis]
-    classes = shape[axis]
-    values = labels if isinstance(labels, Tensor) else np.asarray(labels)
-    if np.shape(values) == shape and values.dtype.kind in "fc":
-        probabilities = values
+    name = "softmax_cross_entropy"
+    logits, labels = _floating(logits), _array(labels)
+    axis = normalize_axis_index(axis, logits.ndim, name)
+    classes, examples = logits.shape[axis], logits.shape[:axis] + logits.shape[axis + 1 :]
+    if labels.dtype.kind == "f" and labels.shape == logits.shape:
+        probabilities = labels.astype(logits.dtype, copy=False)
+    elif labels.dtype.kind in "iu" and labels.shape == examples:
+        one_hots = one_hot(labels, classes, logits.dtype)
+        probabilities = np.moveaxis(one_hots, -1, axis)
     else:
-        expected = shape[:axis] + shape[axis + 1 :]
-        if values.dtype.kind not in "iu" or values.shape != expected:
-            raise ValueError(
-                f"softmax_cross_entropy: labels must be integers of shape {expected} or "
-                f"probabilities of shape {shape}, they are {values.dtype} of shape {values.shape}"
-            )
-        probabilities = np.moveaxis(one_hot(plain(values), classes, _dtype(logits)), -1, axis)
+        raise ValueError(
+            f"{name}: labels must be integers of shape {examples} or probabilities of shape "
+            f"{logits.shape}, they are {labels.dtype} of shape {labels.shape}"
+        )
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{name}: label_smoothing must be from 0 to 1, it is {label_smoothing}")
     if label_smoothing:
         probabilities = probabilities * (1 - label_smoothing) + label_smoothing / classes
-    losses = _softmax_cross_entropy(_as_array(logits), probabilities, axis=axis)
-    return _reduce("softmax_cross_entropy", losses, reduction)
+    losses = _softmax_cross_entropy(logits, probabilities, axis=axis)
+    return _reduce(name, losses, reduction)
 
 
 @primitive
@@ -104,66 +108,85 @@ def sigmoid_cross_entropy(logits, labels, *, reduction="mean"):
     >>> float(sigmoid_cross_entropy(np.zeros(3), np.array([0.0, 1.0, 0.5])).round(4))
     0.6931
     """
-    _same_shape("sigmoid_cross_entropy", logits, labels)
-    labels = labels if isinstance(labels, Tensor) else np.asarray(labels, _dtype(logits))
-    losses = _sigmoid_cross_entropy(_as_array(logits), labels)
-    return _reduce("sigmoid_cross_entropy", losses, reduction)
+    name = "sigmoid_cross_entropy"
+    return _reduce(name, _sigmoid_cross_entropy(*_pair(name, logits, labels)), reduction)
 
 
 def mean_squared_error(predictions, targets, *, reduction="mean"):
     """(prediction - target)², averaged over the last axis to give each example's loss.
 
+    Arguments and errors as for `huber`; like Keras's `MeanSquaredError`.
+
     >>> float(mean_squared_error(np.array([[1.0, 2.0]]), np.array([[0.0, 0.0]])))
     2.5
     """
-    _same_shape("mean_squared_error", predictions, targets)
-    return _reduce("mean_squared_error", _last_mean(np.square(predictions - targets)), reduction)
+    name = "mean_squared_error"
+    predictions, targets = _pair(name, predictions, targets)
+    return _reduce(name, _last_mean(np.square(predictions - targets)), reduction)
 
 
 def huber(predictions, targets, *, delta=1.0, reduction="mean"):
     """e² / 2 where |e| ≤ delta, delta · |e| - delta² / 2 beyond, averaged over the last axis.
+
+    With c = e held between -delta and delta, both are c (e - c / 2).
+
+    Args:
+        predictions, targets: of the same shape, (..., features).
+        delta: where the parabola turns into a line.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        ValueError: for different shapes, an empty batch, or a reduction of another name.
 
     Huber, "Robust estimation of a location parameter" (1964); like Keras's `Huber`.
 
     >>> float(huber(np.array([[0.5, 3.0]]), np.array([[0.0, 0.0]])))
     1.3125
     """
-    _same_shape("huber", predictions, targets)
-    size = np.abs(predictions - targets)
-    inner = np.minimum(size, delta)
-    return _reduce("huber", _last_mean(inner * (size - 0.5 * inner)), reduction)
+    predictions, targets = _pair("huber", predictions, targets)
+    error = predictions - targets
+    held = np.clip(error, -delta, delta)
+    return _reduce("huber", _last_mean(held * (error - 0.5 * held)), reduction)
 
 
 def kl_divergence(predictions, targets, *, axis=-1, reduction="mean"):
     """Σ p log(p / q) along an axis, for predicted probabilities q and wanted ones p; 0 log 0 = 0.
 
+    Arguments and errors as for `huber`; like Keras's `KLDivergence`, without its clipping.
+
     >>> float(kl_divergence(np.array([[0.5, 0.5]]), np.array([[1.0, 0.0]])).round(4))
     0.6931
     """
-    _same_shape("kl_divergence", predictions, targets)
+    predictions, targets = _pair("kl_divergence", predictions, targets)
     logarithm = np.log(np.where(np.equal(targets, 0), 1, targets))
     terms = targets * (logarithm - np.log(np.where(np.equal(targets, 0), 1, predictions)))
     return _reduce("kl_divergence", np.sum(terms, axis=axis), reduction)
 
 
-def _as_array(x):
+def _array(x):
     return x if isinstance(x, Tensor) else np.asarray(x)
 
 
-def _dtype(x):
-    return np.result_type(plain(x), np.float16) if _as_array(x).dtype.kind != "f" else x.dtype
+def _floating(x):
+    x = _array(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
+def _pair(name, predictions, targets):
+    """Both as arrays of one dtype, that of the predictions."""
+    predictions, targets = _floating(predictions), _array(targets)
+    if predictions.shape != targets.shape:
+        raise ValueError(
+            f"{name}: predictions and labels or targets must have the same shape "
+            f"({predictions.shape} and {targets.shape})"
+        )
+    if predictions.size == 0:
+        raise ValueError(f"{name}: the batch is empty (predictions {predictions.shape})")
+    return predictions, targets.astype(predictions.dtype, copy=False)
 
 
 def _last_mean(losses):
     return np.mean(losses, axis=-1) if np.ndim(losses) else losses
-
-
-def _same_shape(name, predictions, targets):
-    if np.shape(predictions) != np.shape(targets):
-        raise ValueError(
-            f"{name}: predictions and targets must have the same shape "
-            f"({np.shape(predictions)} and {np.shape(targets)})"
-        )
 
 
 def _reduce(name, losses, reduction):
@@ -171,4 +194,6 @@ def _reduce(name, losses, reduction):
         raise ValueError(f'{name}: reduction must be "mean", "sum" or "none", it is {reduction!r}')
     if np.size(losses) == 0:
         raise ValueError(f"{name}: the batch is empty (losses of shape {np.shape(losses)})")
-    return losses if reduction == "none" else np.mean(losses) if reduction == "mean" else np.sum(losses)
+    if reduction == "none":
+        return losses
+    return np.mean(losses) if reduction == "mean" else np.sum(losses)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from ..core.primitive import plain
 
@@ -15,7 +18,7 @@ def flatten(x):
     """
     if np.ndim(x) < 1:
         raise ValueError("flatten: x needs a batch axis, a scalar came")
-    return np.reshape(x, (np.shape(x)[0], int(np.prod(np.shape(x)[1:]))))
+    return np.reshape(x, (np.shape(x)[0], math.prod(np.shape(x)[1:])))
 
 
 def dropout(x, rate, rng):
@@ -36,17 +39,16 @@ def dropout(x, rate, rng):
     Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014).
 
     >>> dropout(np.ones(4), 0.5, np.random.default_rng(0))
-    array([2., 0., 0., 0.])
+    array([2., 2., 2., 0.])
     """
     if not 0 <= rate < 1:
         raise ValueError(f"dropout: rate must be at least 0 and below 1, it is {rate}")
-    if rng is None or rate == 0:
+    if rng is None:
         return x
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"dropout: rng must be an np.random.Generator or None, it is {rng!r}")
-    dtype = plain(x).dtype
-    kept = rng.random(np.shape(x), np.float64 if dtype == np.float64 else np.float32) >= rate
-    return x * (kept.astype(dtype) / dtype.type(1 - rate))
+    kept = rng.random(np.shape(x), np.float32) >= rate
+    return x * (kept.astype(np.result_type(plain(x), 1.0)) / (1 - rate))
 
 
 def batch_norm(x, gamma=None, beta=None, *, mean=None, variance=None, axis=-1, epsilon=1e-3):
@@ -60,20 +62,18 @@ def batch_norm(x, gamma=None, beta=None, *, mean=None, variance=None, axis=-1, e
         axis: where the features are.
         epsilon: keeps the root away from 0; Keras's default.
 
+    Raises:
+        ValueError: for a parameter of the wrong shape, an axis that x lacks, or an empty x.
+
     Ioffe, Szegedy, "Batch normalization" (2015); like Keras's `BatchNormalization`.
 
     >>> batch_norm(np.array([[1.0], [3.0]]), epsilon=0.0)
     array([[-1.],
            [ 1.]])
     """
-    axis %= np.ndim(x)
+    axis = normalize_axis_index(axis, np.ndim(x), "batch_norm")
     others = tuple(i for i in range(np.ndim(x)) if i != axis)
-    shape = [n if i == axis else 1 for i, n in enumerate(np.shape(x))]
-    mean = np.mean(x, axis=others, keepdims=True) if mean is None else np.reshape(mean, shape)
-    centred = x - mean
-    if variance is None:
-        variance = np.mean(np.square(centred), axis=others, keepdims=True)
-    return _scale_and_shift(centred, np.reshape(variance, shape), gamma, beta, shape, epsilon)
+    return _normalize("batch_norm", x, axis, others, epsilon, gamma, beta, mean, variance)
 
 
 def layer_norm(x, gamma=None, beta=None, *, axis=-1, epsilon=1e-3):
@@ -85,22 +85,39 @@ def layer_norm(x, gamma=None, beta=None, *, axis=-1, epsilon=1e-3):
         axis: the axis that is normalized.
         epsilon: keeps the root away from 0; Keras's default.
 
+    Raises:
+        ValueError: for a parameter of the wrong shape, an axis that x lacks, or an empty x.
+
     Ba, Kiros, Hinton, "Layer normalization" (2016); like Keras's `LayerNormalization`.
 
     >>> layer_norm(np.array([[1.0, 3.0]]), epsilon=0.0)
     array([[-1.,  1.]])
     """
-    axis %= np.ndim(x)
-    shape = [n if i == axis else 1 for i, n in enumerate(np.shape(x))]
-    centred = x - np.mean(x, axis=axis, keepdims=True)
-    variance = np.mean(np.square(centred), axis=axis, keepdims=True)
-    return _scale_and_shift(centred, variance, gamma, beta, shape, epsilon)
+    axis = normalize_axis_index(axis, np.ndim(x), "layer_norm")
+    return _normalize("layer_norm", x, axis, axis, epsilon, gamma, beta)
 
 
-def _scale_and_shift(centred, variance, gamma, beta, shape, epsilon):
+def _normalize(name, x, axis, over, epsilon, gamma, beta, mean=None, variance=None):
+    """Normalize `over` some axes; the given statistics and parameters lie along `axis`."""
+    n = np.shape(x)[axis]
+
+    def along_axis(what, values):
+        if np.shape(values) != (n,):
+            raise ValueError(
+                f"{name}: {what} must have shape ({n},), it has {np.shape(values)} "
+                f"(x {np.shape(x)}, axis {axis})"
+            )
+        return np.reshape(values, [n if i == axis else 1 for i in range(np.ndim(x))])
+
+    if np.size(x) == 0:
+        raise ValueError(f"{name}: x is empty, it has shape {np.shape(x)}")
+    mean = np.mean(x, axis=over, keepdims=True) if mean is None else along_axis("mean", mean)
+    centred = x - mean
+    if variance is None:
+        variance = np.mean(np.square(centred), axis=over, keepdims=True)
+    else:
+        variance = along_axis("variance", variance)
     y = centred / np.sqrt(variance + epsilon)
     if gamma is not None:
-        y = y * np.reshape(gamma, shape)
-    if beta is not None:
-        y = y + np.reshape(beta, shape)
-    return y
+        y = y * along_axis("gamma", gamma)
+    return y if beta is None else y + along_axis("beta", beta)

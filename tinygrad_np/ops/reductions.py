@@ -1,4 +1,4 @@
-"""Reductions over axes, and running sums, with NumPy's own arguments.
+"""Reductions over axes, running sums and differences, with NumPy's own arguments.
 
 The cotangent of a reduction has its output's shape. `_expand` gives it back the axes that were
 reduced, with length 1, so that it broadcasts against the input.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..core.primitive import implements, primitive
 
@@ -133,8 +133,7 @@ primitive(np.cumprod).defvjp(_cumprod_vjp)
 
 
 @implements(np.average)
-def average(a, axis=None, weights=None, *, keepdims=False):
-    """Σ w a / Σ w."""
+def _average(a, axis=None, weights=None, *, keepdims=False):
     if weights is None:
         return np.mean(a, axis=axis, keepdims=keepdims)
     if np.shape(weights) != np.shape(a):
@@ -145,7 +144,14 @@ def average(a, axis=None, weights=None, *, keepdims=False):
     return total / np.sum(weights, axis=axis, keepdims=keepdims)
 
 
+@implements(np.diff)
+def _diff(a, n=1, axis=-1):
+    before = (slice(None),) * normalize_axis_index(axis, a.ndim)
+    for _ in range(n):
+        a = a[(*before, slice(1, None))] - a[(*before, slice(-1))]
+    return a
+
+
 @implements(np.ptp)
-def ptp(a, axis=None, *, keepdims=False):
-    """max - min."""
+def _ptp(a, axis=None, *, keepdims=False):
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)

@@ -78,8 +78,6 @@ def _reshapes(function):
     def rule(a, *args, **kwargs):
         return reshape(a, function(np.broadcast_to(0, np.shape(a)), *args, **kwargs).shape)
 
-    return rule
-
 
 def _permutes_axes(function):
     @implements(function)
@@ -88,17 +86,11 @@ def _permutes_axes(function):
         return transpose(a, function(np.empty(range(a.ndim)), *args, **kwargs).shape)
 
 
-for _function in (np.expand_dims, np.squeeze):
-    _reshapes(_function)
-for _function in (np.matrix_transpose, np.moveaxis, np.rollaxis, np.swapaxes, np.transpose):
-    _permutes_axes(_function)
-
-
 @implements(np.reshape)
 def _reshape(a, shape, order="C", *, copy=None):
     if order not in ("C", "F"):
         raise NotImplementedError(
-            f'order={order!r} depends on how the array lies in memory; pass order="C" or "F"'
+            f'np.reshape: order={order!r} depends on how an array lies in memory; pass "C" or "F"'
         )
     return reshape(a, shape) if order == "C" else reshape(a, shape, order=order)
 
@@ -109,13 +101,88 @@ def _ravel(a, order="C"):
 
 
 def _atleast(function):
+    @implements(function)
     def rule(*arrays):
-        made = tuple(reshape_rule(array) for array in arrays)
+        made = tuple(reshape(a, function(np.broadcast_to(0, np.shape(a))).shape) for a in arrays)
         return made[0] if len(made) == 1 else made
 
-    reshape_rule = _reshapes(function)
-    implements(function)(rule)
+
+def _splits(function):
+    @implements(function)
+    def rule(ary, indices_or_sections, axis=0):
+        axis = normalize_axis_index(axis, ary.ndim)
+        parts = function(np.arange(ary.shape[axis]), indices_or_sections)
+        before = (slice(None),) * axis
+        return [ary[(*before, slice(p[0], p[-1] + 1) if p.size else slice(0))] for p in parts]
 
 
-for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
-    _atleast(_function)
+for _squeezing in (np.expand_dims, np.squeeze):
+    _reshapes(_squeezing)
+for _turning in (np.matrix_transpose, np.moveaxis, np.rollaxis, np.swapaxes, np.transpose):
+    _permutes_axes(_turning)
+for _widening in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
+    _atleast(_widening)
+for _cutting in (np.array_split, np.split):
+    _splits(_cutting)
+
+
+@implements(np.broadcast_arrays)
+def _broadcast_arrays(*arrays, subok=False):
+    shape = np.broadcast_shapes(*(np.shape(array) for array in arrays))
+    return tuple(np.broadcast_to(array, shape) for array in arrays)
+
+
+@implements(np.concatenate)
+def _concatenate(arrays, axis=0):
+    if axis is None:
+        arrays, axis = [np.ravel(array) for array in arrays], 0
+    return concatenate(*arrays, axis=axis)
+
+
+@implements(np.append)
+def _append(arr, values, axis=None):
+    return np.concatenate([arr, values], axis)
+
+
+@implements(np.stack)
+def _stack(arrays, axis=0):
+    return np.concatenate([np.expand_dims(a, axis) for a in arrays], axis)
+
+
+@implements(np.vstack)
+def _vstack(tup):
+    return np.concatenate([np.atleast_2d(a) for a in tup])
+
+
+@implements(np.hstack)
+def _hstack(tup):
+    arrays = [np.atleast_1d(a) for a in tup]
+    return np.concatenate(arrays, min(1, np.ndim(arrays[0]) - 1))
+
+
+@implements(np.dstack)
+def _dstack(tup):
+    return np.concatenate([np.atleast_3d(a) for a in tup], 2)
+
+
+@implements(np.column_stack)
+def _column_stack(tup):
+    return np.concatenate([a if np.ndim(a) > 1 else np.atleast_2d(a).T for a in tup], 1)
+
+
+@implements(np.pad)
+def _pad(array, pad_width, mode="constant", **options):
+    if mode == "constant":
+        widths = np.broadcast_to(pad_width, (array.ndim, 2)).tolist()
+        return pad(array, tuple(map(tuple, widths)), value=options.get("constant_values", 0))
+    chooses = mode in ("edge", "reflect", "symmetric", "wrap")
+    if chooses and options.get("reflect_type") != "odd":
+        # Pad the numbers of the places, and take what lies there.
+        places = np.reshape(np.arange(array.size), array.shape)
+        return np.take(array, np.pad(places, pad_width, mode, **options))
+    raise NotImplementedError(f"np.pad: mode={mode!r} with {options} has no derivative rule")
+
+
+@implements(np.copy)
+def _copy(a, order="K", subok=False):
+    return a

@@ -1,0 +1,42 @@
+"""Matrix products that keep BLAS's own threads asleep.
+
+After a product that BLAS has shared between its threads, these go on spinning for tens of
+milliseconds in case there is another. A convolution that runs meanwhile in Python's threads loses
+half its speed to them, which is more than the product took. So large products are shared between
+Python's threads as well.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .memory import empty
+from .threads import cut, get_num_threads, share
+
+__all__ = ["matmul"]
+
+# Multiplications. Below this, images come in batches so small that convolutions, too, leave the
+# threads to BLAS.
+SMALLEST_SHARED = 8_000_000
+
+
+def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """`np.matmul(a, b)`, in which a large product of two matrices is shared between the threads.
+
+    >>> matmul(np.eye(2), np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([[1., 2.],
+           [3., 4.]])
+    """
+    if (
+        not (a.ndim == b.ndim == 2 and a.shape[1] == len(b))
+        or a.size * b.shape[1] < SMALLEST_SHARED
+    ):
+        return np.matmul(a, b)
+    out = empty((len(a), b.shape[1]), np.result_type(a, b))
+    if len(a) < b.shape[1]:  # the parts of the longer side are nearer to square
+        parts = cut(b.shape[1], get_num_threads())
+        share(lambda part: np.matmul(a, b[:, part], out=out[:, part]), parts)
+    else:
+        parts = cut(len(a), get_num_threads())
+        share(lambda part: np.matmul(a[part], b, out=out[part]), parts)
+    return out
