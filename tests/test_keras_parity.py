@@ -89,7 +89,7 @@ def test_every_layer_and_every_gradient_is_keras(variant, dtype, tolerance):
     ):
         print(found.shape, deviation(found, wanted.numpy()))
         assert found.dtype == dtype
-        pass
+        assert deviation(found, wanted.numpy()) < tolerance
 
 
 @pytest.mark.parametrize(

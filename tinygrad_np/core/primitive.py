@@ -17,7 +17,7 @@ np.float64(12.0)
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ class Primitive:
         self.name = name
         self.flops = flops
         self.vjps: Any = ()  # indexed by the argument's position
+        self.known: set[str] = set()  # keywords that every VJP has been found to take
 
     def defvjp(self, *vjps: Callable[..., Any] | None) -> None:
         """State the VJPs, one for each positional argument, None for those without a derivative.
@@ -68,7 +69,10 @@ class Primitive:
         if values is args and not (params and _holds_tensor(params)):
             return self.forward(*args, **params)
         if params and _holds_tensor(params):
-            return self(*self._bind(args, params))
+            args, params = self._bind(args, params)
+            return self(*args, **params)
+        if params and parents and not self.known.issuperset(params):
+            self._check_keywords(params)
         output = self.forward(*values, **params)
         now = mode.get()
         if now.checking:
@@ -91,6 +95,24 @@ class Primitive:
             record.output = output
         return made_by(record, output)
 
+    def _check_keywords(self, params: dict[str, Any]) -> None:
+        """Refuse, before anything runs, what would only fail on the way back."""
+        import inspect
+
+        if params.get("out") is not None:
+            raise TypeError(
+                f"{self.name}: out= would write a Tensor into an array and lose its gradient; "
+                f"use the result instead"
+            )
+        vjps = [self.vjps.vjp] if isinstance(self.vjps, _Each) else self.vjps
+        for vjp in filter(None, vjps):
+            taken = inspect.signature(vjp).parameters
+            if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
+                for name in params:
+                    if name not in taken:
+                        raise NotImplementedError(f"{self.name}: {name}= has no derivative rule")
+        self.known |= params.keys() - {"out"}
+
     def _several(self, record: Record | None, output: Any) -> Any:
         """A tuple of tensors (named like NumPy's); outputs that are discrete stay arrays."""
         values = tuple(np.asarray(value) for value in output)
@@ -102,7 +124,7 @@ class Primitive:
         ]
         return type(output)(*tensors) if hasattr(output, "_fields") else type(output)(tensors)
 
-    def _bind(self, args: tuple, params: dict[str, Any]) -> Iterator[Any]:
+    def _bind(self, args: tuple, params: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
         """Arguments in positions, so that tensors passed by keyword are found."""
         import inspect
 
@@ -110,10 +132,10 @@ class Primitive:
             bound = inspect.signature(self.forward).bind(*args, **params)
         except (TypeError, ValueError) as error:
             raise TypeError(f"{self.name}: {error}; pass tensors by position") from None
-        if bound.kwargs:
+        if _holds_tensor(bound.kwargs):
             names = ", ".join(k for k, v in bound.kwargs.items() if isinstance(v, Tensor))
-            raise TypeError(f"{self.name}: {names or 'a tensor'} can't be a Tensor")
-        return iter(bound.args)
+            raise TypeError(f"{self.name}: {names} can't be a Tensor")
+        return bound.args, bound.kwargs
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"

@@ -308,7 +308,7 @@ def pull_back(
 
 
 def accumulate(cotangents: dict[Any, Any], tensor: Tensor, cotangent: Any) -> None:
-    """Add one contribution to the cotangent of a tensor; where a value fans out, its uses add up."""
+    """Add one contribution to the cotangent of a tensor: where a value fans out, uses add up."""
     node = tensor.record or tensor
     if tensor.position is None:
         known = cotangents.get(node)

@@ -291,6 +291,9 @@ class Tensor:
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other
 
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
     def __pow__(self, other: Any) -> Tensor:
         return rules[np.power](self, other)
 
@@ -326,6 +329,10 @@ class Tensor:
         """The elements in one dimension, as `ndarray.flatten`."""
         return rules[np.ravel](self, order)
 
+    def compress(self, condition: Any, axis: Any = None) -> Tensor:
+        """Like `ndarray.compress`: the elements along the axis where the condition holds."""
+        return rules[np.compress](condition, self, axis)
+
 
 def _method(name: str) -> Callable[..., Any]:
     function = getattr(np, name)
@@ -340,7 +347,7 @@ def _method(name: str) -> Callable[..., Any]:
 
 
 for _name in (
-    "all any argmax argmin argpartition argsort astype choose clip compress conj conjugate copy "
+    "all any argmax argmin argpartition argsort astype clip conj conjugate copy "
     "cumprod cumsum diagonal dot max mean min nonzero partition prod ptp ravel repeat round "
     "searchsorted sort squeeze std sum swapaxes take trace var"
 ).split():

@@ -51,8 +51,6 @@ def convolve(
     """
     windows = Windows(x.shape[1:-1], kernel.shape[:-2], stride, padding, dilation)
     dtype = np.result_type(x, kernel)
-    if winograd.pays(len(x), windows, kernel.shape, groups, dtype):
-        return winograd.convolve(x, kernel, bias, windows)
     y = empty((len(x), *windows.counts, kernel.shape[-1]), dtype)
     weights = _by_group(kernel.reshape(-1, y.shape[-1]).astype(dtype, copy=False), groups)
 

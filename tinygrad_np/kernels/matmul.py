@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from .memory import empty
-from .threads import cut, get_num_threads, share
+from .threads import cut, get_num_threads, share, single_threaded_blas
 
-__all__ = ["matmul"]
+__all__ = ["column_sums", "matmul"]
 
 # Multiplications. Below this, images come in batches so small that convolutions, too, leave the
 # threads to BLAS.
@@ -40,3 +40,13 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         parts = cut(len(a), get_num_threads())
         share(lambda part: np.matmul(a[part], b, out=out[part]), parts)
     return out
+
+
+def column_sums(a: np.ndarray) -> np.ndarray:
+    """The sum of the rows of a matrix, as a product with ones: several times faster than np.sum.
+
+    >>> column_sums(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([4., 6.])
+    """
+    with single_threaded_blas():
+        return np.matmul(np.ones(len(a), a.dtype), a)

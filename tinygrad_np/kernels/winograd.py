@@ -51,54 +51,19 @@ A, B, G = (np.kron(m, m) for m in (_evaluate(OUT), np.linalg.inv(_evaluate(IN)),
 
 def pays(images: int, windows: Windows, kernel_shape: Sizes, groups: int, dtype: np.dtype) -> bool:
     """Whether a convolution is of this kind, and large enough to be faster for it."""
-    if not (
+    pixels = math.prod(windows.counts)
+    return (
         windows.lengths == (3, 3)
         and windows.stride == windows.dilation == (1, 1)
         and groups == 1
         and dtype in (np.float32, np.float64)
-    ):
-        return False
-    pixels = math.prod(windows.counts)
-    tiles = math.prod(_tiles(windows)[0].counts)
-    return (
-        min(kernel_shape[-2:]) >= MIN_CHANNELS
+        and min(kernel_shape[-2:]) >= MIN_CHANNELS
         and images * pixels >= MIN_PIXELS
-        and pixels >= 0.75 * tiles * OUT**2  # else too much of the tiles lies outside
+        # Else too much of the tiles lies outside.
+        and pixels >= 0.75 * OUT**2 * math.prod(_tiles(windows)[1].counts)
     )
 
 
-@single_threaded_blas()
-def convolve(
-    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, windows: Windows
-) -> np.ndarray:
-    """`convolution.convolve` for a convolution of this kind."""
-    dtype = np.result_type(x, kernel)
-    y = empty((len(x), *windows.counts, kernel.shape[-1]), dtype)
-    inputs, outputs = _tiles(windows)
-    weights = _transformed_kernel(kernel, dtype)
-
-    def work(block: Block) -> None:
-        images, rows = block
-        values = _transformed(B.T, x, block, inputs, "inputs", dtype)
-        product = workspace("outputs", (*values.shape[:2], y.shape[-1]), dtype)
-        np.matmul(values, weights, out=product)
-        bounds = outputs.bounds(rows)
-        part = y[images, *(slice(*line) for line in inside(bounds, windows.counts))]
-        shape = (len(part), *(high - low for low, high in bounds), y.shape[-1])
-        # The last tiles may reach over the edge.
-        whole = part if part.shape == shape else workspace("image", shape, dtype)
-        tiles = _places_first(outputs.view(whole))
-        np.copyto(tiles, _multiply(A.T, product, "tiles").reshape(tiles.shape))
-        if whole is not part:
-            np.copyto(part, whole[:, : part.shape[1], : part.shape[2]])
-        if bias is not None:
-            part += bias
-
-    share(work, _blocks(len(x), outputs, kernel.shape, dtype))
-    return y
-
-
-@single_threaded_blas()
 def convolve_kernel_gradient(x: np.ndarray, g: np.ndarray, windows: Windows) -> np.ndarray:
     """`convolution.convolve_kernel_gradient` for a convolution of this kind."""
     dtype = np.result_type(x, g)
@@ -112,10 +77,10 @@ def convolve_kernel_gradient(x: np.ndarray, g: np.ndarray, windows: Windows) -> 
 
     todo = _blocks(len(x), outputs, shape, dtype)
     total = share_sum(term, todo, (PLACES, *shape[2:]), dtype)
-    return (G.T.astype(dtype) @ total.reshape(PLACES, -1)).reshape(shape)
+    with single_threaded_blas():
+        return (G.T.astype(dtype) @ total.reshape(PLACES, -1)).reshape(shape)
 
 
-@single_threaded_blas()
 def convolve_input_gradient(
     g: np.ndarray, kernel: np.ndarray, channels: int, windows: Windows
 ) -> np.ndarray:
@@ -189,7 +154,8 @@ def _transformed(
 
 
 def _transformed_kernel(kernel: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    values = G.astype(dtype) @ kernel.astype(dtype, copy=False).reshape(9, -1)
+    with single_threaded_blas():
+        values = G.astype(dtype) @ kernel.astype(dtype, copy=False).reshape(9, -1)
     return values.reshape(PLACES, *kernel.shape[2:])
 
 

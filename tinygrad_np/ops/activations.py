@@ -233,8 +233,9 @@ def logsumexp(x, axis=None, keepdims=False):
     """
     top = np.max(x, axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
-    total = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
-    return total if keepdims else np.reshape(total, np.sum(x, axis=axis).shape)
+    with np.errstate(divide="ignore"):  # the logarithm of an empty sum is -∞, and meant
+        y = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return y if keepdims else np.squeeze(y, axis)[()]
 
 
 logsumexp.defvjp(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.primitive import implements, primitive
+from ..kernels.matmul import matmul
 from .indexing import at_add
 from .reductions import _expand, _extremum_vjp
 
@@ -50,23 +51,23 @@ def _rows(x):
     return np.reshape(x, (math.prod(np.shape(x)[:-1]), np.shape(x)[-1]))
 
 
-def _dot_vjp_left(g, z, x, y):
-    """That of matmul, where np.dot is the same; Σ over all axes of y but the last but one, else."""
-    if np.ndim(x) == 0 or np.ndim(y) == 0:
-        return g * y
-    if np.ndim(y) <= 2:
-        return _matmul_vjp_left(g, z, x, y)
-    axes = (range(np.ndim(x) - 1, np.ndim(g)), range(np.ndim(y) - 1))
-    return np.tensordot(g, np.moveaxis(y, -2, -1), axes)
+def _dot_vjp_left(g, z, a, b):
+    """That of matmul, where np.dot is the same; Σ over all axes of b but the last but one, else."""
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return g * b
+    if np.ndim(b) <= 2:
+        return _matmul_vjp_left(g, z, a, b)
+    axes = (range(np.ndim(a) - 1, np.ndim(g)), range(np.ndim(b) - 1))
+    return np.tensordot(g, np.moveaxis(b, -2, -1), axes)
 
 
-def _dot_vjp_right(g, z, x, y):
-    if np.ndim(x) == 0 or np.ndim(y) == 0:
-        return g * x
-    if np.ndim(y) <= 2:
-        return _matmul_vjp_right(g, z, x, y)
-    axes = range(np.ndim(x) - 1)
-    return np.moveaxis(np.tensordot(x, g, (axes, axes)), 0, -2)
+def _dot_vjp_right(g, z, a, b):
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return g * a
+    if np.ndim(b) <= 2:
+        return _matmul_vjp_right(g, z, a, b)
+    axes = range(np.ndim(a) - 1)
+    return np.moveaxis(np.tensordot(a, g, (axes, axes)), 0, -2)
 
 
 primitive(np.matmul, flops=_product_flops).defvjp(_matmul_vjp_left, _matmul_vjp_right)
@@ -100,7 +101,8 @@ def dense(x, kernel, bias=None):
             f"dense: kernel (in, out) must match the last axis of x "
             f"(x {np.shape(x)}, kernel {np.shape(kernel)})"
         )
-    y = np.matmul(x, kernel)
+    x, kernel = np.asarray(x), np.asarray(kernel)
+    y = matmul(x, kernel)
     if bias is None:
         return y
     if np.shape(bias) != np.shape(kernel)[1:]:
@@ -113,8 +115,8 @@ def dense(x, kernel, bias=None):
 
 dense.flops = _product_flops
 dense.defvjp(
-    lambda g, y, x, kernel, bias=None: np.matmul(g, np.transpose(kernel)),
-    lambda g, y, x, kernel, bias=None: np.matmul(_rows(x).T, _rows(g)),
+    lambda g, y, x, kernel, bias=None: dense(g, np.transpose(kernel)),
+    lambda g, y, x, kernel, bias=None: dense(_rows(x).T, _rows(g)),
     lambda g, y, x, kernel, bias: g,
 )
 
@@ -214,9 +216,8 @@ def _outer(a, b):
 def _kron(a, b):
     n = max(np.ndim(a), np.ndim(b))
     a, b = (np.reshape(x, (1,) * (n - np.ndim(x)) + np.shape(x)) for x in (a, b))
-    product = np.expand_dims(a, tuple(range(1, 2 * n, 2))) * np.expand_dims(
-        b, tuple(range(0, 2 * n, 2))
-    )
+    product = np.expand_dims(a, tuple(range(1, 2 * n, 2)))
+    product = product * np.expand_dims(b, tuple(range(0, 2 * n, 2)))
     return np.reshape(product, np.multiply(np.shape(a), np.shape(b)).tolist())
 
 

@@ -15,7 +15,7 @@ from .activations import log_softmax, sigmoid, softmax
 from .embedding import one_hot
 
 
-@primitive
+@primitive(name="softmax_cross_entropy")
 def _softmax_cross_entropy(logits, probabilities, axis=-1):
     """Each example's loss -Σ_k p_k log softmax(z)_k = log Σ_k e^z_k - Σ_k p_k z_k, for Σ p = 1.
 
@@ -27,7 +27,6 @@ def _softmax_cross_entropy(logits, probabilities, axis=-1):
     return -np.sum(probabilities * logs, axis=axis)
 
 
-_softmax_cross_entropy.name = "softmax_cross_entropy"
 _softmax_cross_entropy.defvjp(
     lambda g, y, z, p, axis=-1: (
         np.expand_dims(g, axis) * (softmax(z, axis=axis) * np.sum(p, axis=axis, keepdims=True) - p)
@@ -79,7 +78,7 @@ def softmax_cross_entropy(logits, labels, *, axis=-1, label_smoothing=0.0, reduc
     return _reduce(name, losses, reduction)
 
 
-@primitive
+@primitive(name="sigmoid_cross_entropy")
 def _sigmoid_cross_entropy(logits, labels):
     """Each element's loss -p log s(z) - (1 - p) log(1 - s(z)) = max(z, 0) - z p + log(1 + e^-|z|).
 
@@ -88,7 +87,6 @@ def _sigmoid_cross_entropy(logits, labels):
     return np.maximum(logits, 0) - logits * labels + np.log1p(np.exp(-np.abs(logits)))
 
 
-_sigmoid_cross_entropy.name = "sigmoid_cross_entropy"
 _sigmoid_cross_entropy.defvjp(
     lambda g, y, z, p: g * (sigmoid(z) - p),
     lambda g, y, z, p: -g * z,

@@ -137,6 +137,11 @@ def _average(a, axis=None, weights=None, *, keepdims=False):
     if weights is None:
         return np.mean(a, axis=axis, keepdims=keepdims)
     if np.shape(weights) != np.shape(a):
+        if axis is None:
+            raise TypeError(
+                f"np.average: axis must be given where weights are shaped otherwise than a "
+                f"({np.shape(weights)} and {np.shape(a)})"
+            )
         axes = normalize_axis_tuple(axis, np.ndim(a))
         weights = np.transpose(weights, np.argsort(axes).tolist())
         weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(np.shape(a))])

@@ -76,7 +76,7 @@ moves(np.roll).defvjp(lambda g, y, x, shift, axis=None: np.roll(g, np.negative(s
 def _reshapes(function):
     @implements(function)
     def rule(a, *args, **kwargs):
-        return reshape(a, function(np.broadcast_to(0, np.shape(a)), *args, **kwargs).shape)
+        return reshape(a, function(np.empty(np.shape(a), np.void), *args, **kwargs).shape)
 
 
 def _permutes_axes(function):
@@ -103,7 +103,7 @@ def _ravel(a, order="C"):
 def _atleast(function):
     @implements(function)
     def rule(*arrays):
-        made = tuple(reshape(a, function(np.broadcast_to(0, np.shape(a))).shape) for a in arrays)
+        made = tuple(reshape(a, function(np.empty(np.shape(a), np.void)).shape) for a in arrays)
         return made[0] if len(made) == 1 else made
 
 
