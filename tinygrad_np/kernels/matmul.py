@@ -15,9 +15,8 @@ from .threads import cut, get_num_threads, share, single_threaded_blas
 
 __all__ = ["column_sums", "matmul"]
 
-# Multiplications. Below this, images come in batches so small that convolutions, too, leave the
-# threads to BLAS.
-SMALLEST_SHARED = 8_000_000
+# Multiplications. A smaller product is done sooner than another thread wakes up.
+SMALLEST_SHARED = 1_000_000
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -27,17 +26,17 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     array([[1., 2.],
            [3., 4.]])
     """
-    if (
-        not (a.ndim == b.ndim == 2 and a.shape[1] == len(b))
-        or a.size * b.shape[1] < SMALLEST_SHARED
-    ):
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != len(b):
         return np.matmul(a, b)
     out = empty((len(a), b.shape[1]), np.result_type(a, b))
+    if len(b) == 1:  # BLAS takes twice as long over an outer product
+        return np.multiply(a, b, out=out)
+    pieces = get_num_threads() if a.size * b.shape[1] >= SMALLEST_SHARED else 1
     if len(a) < b.shape[1]:  # the parts of the longer side are nearer to square
-        parts = cut(b.shape[1], get_num_threads())
+        parts = cut(b.shape[1], pieces)
         share(lambda part: np.matmul(a, b[:, part], out=out[:, part]), parts)
     else:
-        parts = cut(len(a), get_num_threads())
+        parts = cut(len(a), pieces)
         share(lambda part: np.matmul(a[part], b, out=out[part]), parts)
     return out
 

@@ -103,8 +103,7 @@ def share(work: Callable[[Block], object], blocks: Iterable[Block]) -> None:
     """Call `work` on every block, the blocks handed out to the threads as they become free.
 
     The caller is one of the threads and takes over what no other has begun, so that a kernel called
-    from inside a worker cannot wait for ever. A single block runs in the caller alone, where BLAS
-    keeps its threads. An exception stops the handing out and is raised once every thread is done.
+    from inside a worker cannot wait for ever. A single block runs in the caller alone. An exception stops the handing out and is raised once every thread is done.
     """
     threads = _num_threads
     waiting = deque(blocks)
@@ -127,9 +126,9 @@ def share(work: Callable[[Block], object], blocks: Iterable[Block]) -> None:
         _set_blas_threads([1] * len(_blas()))
         take_blocks()
 
-    if helpers < 1:
-        return take_blocks()
     with single_threaded_blas():
+        if helpers < 1:
+            return take_blocks()
         futures = [_pool(threads - 1).submit(help_out) for _ in range(helpers)]
         try:
             take_blocks()
