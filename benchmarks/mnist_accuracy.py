@@ -3,8 +3,9 @@
     python -m benchmarks.mnist_accuracy                                   6 epochs, seeds 0 to 4
     python -m benchmarks.mnist_accuracy --data keras --epochs 1 --seeds 0
 
-Both train the same network with the same recipe (Adadelta 1.0, batches of 128, glorot_uniform), each
-with its own random numbers. Prints the accuracy of every seed, the mean and the standard deviation.
+Both train the same network with the same recipe (Adadelta 1.0, batches of 128, glorot_uniform),
+each with its own random numbers. Prints the accuracy of every seed, the mean and the standard
+deviation.
 """
 
 from __future__ import annotations

@@ -58,7 +58,8 @@ def init(
     """
     if kernel_size < 1 or pool < 1:
         raise ValueError(
-            f"mnist_cnn.init: kernel_size and pool must be at least 1, they are {kernel_size}, {pool}"
+            f"mnist_cnn.init: kernel_size and pool must be at least 1, "
+            f"they are {kernel_size} and {pool}"
         )
     params: dict[str, dict[str, np.ndarray]] = {}
 

@@ -29,7 +29,9 @@ def test_unflatten_undoes_flatten():
 def test_map_walks_several_trees_and_names_where_they_differ():
     assert tree.map(lambda a, b: a * b, [1, {"k": 2}], [3, {"k": 4}]) == [3, {"k": 8}]
     assert tree.map(lambda a: a + 1, 1) == 2
-    with pytest.raises(ValueError, match="differ at '1': dict with .'k'. in the first, a leaf"):
+    with pytest.raises(ValueError, match=r"differ at '1': dict with .'k'. in the first, a leaf"):
         tree.map(max, [1, {"k": 2}], [3, 4])
+    with pytest.raises(ValueError, match="differ at 'a': a leaf in the first, list with"):
+        tree.map(max, {"a": 1}, {"a": [1]})
     with pytest.raises(ValueError, match="2 leaves, 3 came"):
         tree.unflatten([1, 2], [1, 2, 3])

@@ -67,15 +67,17 @@ def map(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:
 def _map(f: Callable[..., Any], path: str, node: Any, others: tuple[Any, ...]) -> Any:
     # Not a closure that calls itself: that would be a reference cycle, which keeps arrays alive.
     pairs = _children(node)
-    if pairs is None:
-        return f(node, *others)
-    keys = [key for key, _ in pairs]
+    keys = [key for key, _ in pairs or []]
     for other in others:
-        if type(other) is not type(node) or [key for key, _ in _children(other) or []] != keys:
+        found = _children(other)
+        same = type(other) is type(node) if pairs is not None else found is None
+        if not same or [key for key, _ in found or []] != keys:
             raise ValueError(
                 f"tree.map: trees differ at {path or 'the top'!r}: "
                 f"{_describe(node)} in the first, {_describe(other)} in another"
             )
+    if pairs is None:
+        return f(node, *others)
     return _rebuild(
         node,
         [

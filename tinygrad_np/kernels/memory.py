@@ -1,8 +1,8 @@
 """Memory for large results, used again as soon as nobody looks at them any more.
 
-A training step makes the same large arrays every time. The C library gives such memory back to the
-system when it is freed, and then every step pays for a page fault in each 4 KiB of it: a fifth of the
-step of the MNIST CNN. Here freed memory waits for the next array of its size instead.
+A training step makes the same large arrays every time. The C library gives such memory back to
+the system when it is freed, and then every step pays for a page fault in each 4 KiB of it: a fifth
+of the step of the MNIST CNN. Here freed memory waits for the next array of its size instead.
 """
 
 from __future__ import annotations

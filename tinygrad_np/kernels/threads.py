@@ -103,7 +103,8 @@ def share(work: Callable[[Block], object], blocks: Iterable[Block]) -> None:
     """Call `work` on every block, the blocks handed out to the threads as they become free.
 
     The caller is one of the threads and takes over what no other has begun, so that a kernel called
-    from inside a worker cannot wait for ever. A single block runs in the caller alone. An exception stops the handing out and is raised once every thread is done.
+    from inside a worker cannot wait for ever. A single block runs in the caller alone. An exception
+    stops the handing out and is raised once every thread is done.
     """
     threads = _num_threads
     waiting = deque(blocks)

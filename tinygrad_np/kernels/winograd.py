@@ -1,4 +1,4 @@
-"""3 × 3 convolution of images with a quarter of the multiplications.
+"""The gradients of a 3 × 3 convolution of images with a quarter of the multiplications.
 
 Two polynomials of 4 and 3 coefficients may be multiplied by evaluating both at 6 points,
 multiplying the values, and interpolating the product's 6 coefficients: 6 multiplications in place
@@ -16,6 +16,9 @@ each pair of channels, in place of 144. All of it is matrix products: transform 
 the kernel, multiply them over the channels for each of the 36 places, transform back. The gradients
 are the same steps transposed.
 
+Only the gradients: forward, the sums that are exactly zero, such as those over black margins of an
+image, would be zero but for rounding, and ReLU's derivative would then be 1 instead of 0.
+
 Winograd, "Arithmetic complexity of computations" (1980); Lavin and Gray, "Fast algorithms for
 convolutional neural networks" (2016).
 """
@@ -30,7 +33,7 @@ from .memory import empty
 from .threads import share, share_sum, single_threaded_blas, workspace
 from .windows import Block, Sizes, Windows, blocks, by_image, inside, padded
 
-__all__ = ["convolve", "convolve_input_gradient", "convolve_kernel_gradient", "pays"]
+__all__ = ["convolve_input_gradient", "convolve_kernel_gradient", "pays"]
 
 OUT, IN = 4, 6  # outputs and inputs of a tile along one dimension
 PLACES = IN * IN

@@ -3,17 +3,19 @@ and number of groups.
 
     y[n, o, j] = bias[j] + Σ_{k, c} x[n, o · stride - low + k · dilation, c] · kernel[k, c, j]
 
-with one index o, k for all spatial dimensions together, and x zero outside its bounds. y is bilinear
-in x and the kernel: write it C(x, K). A bilinear map has two transposes, and they are the VJPs:
+with one index o, k for all spatial dimensions together, and x zero outside its bounds. y is
+bilinear in x and the kernel: write it C(x, K). A bilinear map has two transposes, and they are the
+VJPs:
 
 - X(g, K), which sends every g[n, o, j] back through the kernel to the pixels that it came from:
-  dx[n, i, c] = Σ kernel[k, c, j] · g[n, o, j] over all o, k with o · stride - low + k · dilation = i;
+  dx[n, i, c] = Σ kernel[k, c, j] · g[n, o, j], over o, k with o · stride - low + k · dilation = i;
 - K(x, g), which correlates the image with g:
   dkernel[k, c, j] = Σ_{n, o} x[n, o · stride - low + k · dilation, c] · g[n, o, j].
 
-Both are bilinear themselves, and since <g, C(x, K)> = <X(g, K), x> = <K(x, g), K>, the transposes of
-each of the three are the other two. So three operations with two VJPs each can be differentiated any
-number of times. The bias is added to every pixel; its VJP is the sum of g over images and pixels.
+Both are bilinear themselves, and since <g, C(x, K)> = <X(g, K), x> = <K(x, g), K>, the transposes
+of each of the three are the other two. So three operations with two VJPs each can be differentiated
+any number of times. The bias is added to every pixel; its VJP is the sum of g over images and
+pixels.
 """
 
 from __future__ import annotations
@@ -99,8 +101,9 @@ _families = {dims: _Family(dims) for dims in (1, 2, 3)}
 def conv2d(x, kernel, bias=None, *, stride=1, padding="valid", dilation=1, groups=1):
     """Two-dimensional convolution (a cross-correlation, as in every deep-learning library).
 
-    y[n, p, q, j] = bias[j] + Σ_{u, v, c} x[n, p · stride + u · dilation, q · stride + v · dilation, c]
-    · kernel[u, v, c, j], where x is zero in the padding. This module's docstring derives the VJPs.
+    y[n, p, q, j] = bias[j] + Σ_{u, v, c} kernel[u, v, c, j] · x[n, p · stride + u · dilation,
+    q · stride + v · dilation, c], where x is zero in the padding. This module's docstring derives
+    the VJPs.
 
     Args:
         x: images (N, H, W, C).
@@ -149,7 +152,7 @@ def conv3d(x, kernel, bias=None, *, stride=1, padding="valid", dilation=1, group
 
 
 def conv2d_transpose(x, kernel, bias=None, *, stride=1, padding="valid"):
-    """The transpose of `conv2d` as a linear map: every pixel of x paints the kernel into the output.
+    """The transpose of `conv2d` as a linear map: each pixel of x paints the kernel into the output.
 
     It is X(x, K) of this module's docstring, so it enlarges by `stride` what conv2d reduces.
 
@@ -157,8 +160,9 @@ def conv2d_transpose(x, kernel, bias=None, *, stride=1, padding="valid"):
         x: (N, H, W, C).
         kernel: (KH, KW, F, C): the kernel of the convolution from F to C channels.
         bias: (F,), or None.
-        stride, padding: those of that convolution. The output has size H · stride + max(KH - stride,
-            0) for "valid", H · stride for "same", and (H - 1) · stride + KH - top - bottom else.
+        stride, padding: those of that convolution. The output has size
+            H · stride + max(KH - stride, 0) for "valid", H · stride for "same", and else
+            (H - 1) · stride + KH - top - bottom.
 
     Returns:
         (N, H', W', F).
@@ -260,7 +264,8 @@ def _checked_bias(name, bias, filters, kernel_shape):
     bias = _floating(name, "bias", bias)
     if bias.shape != (filters,):
         raise ValueError(
-            f"{name}: bias must have shape ({filters},), it has {bias.shape} (kernel {kernel_shape})"
+            f"{name}: bias must have shape ({filters},), it has {bias.shape} "
+            f"(kernel {kernel_shape})"
         )
     return bias
 
@@ -309,5 +314,6 @@ def check_window_fits(name, what, sizes, window, padding, dilation):
     if any(e > n for e, n in zip(extent, padded, strict=True)):
         dilated = "" if extent == tuple(window) else f", dilated to {extent},"
         raise ValueError(
-            f"{name}: the {what} {tuple(window)}{dilated} doesn't fit into the padded image {padded}"
+            f"{name}: the {what} {tuple(window)}{dilated} doesn't fit into the padded image "
+            f"{padded}"
         )

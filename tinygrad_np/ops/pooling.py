@@ -69,9 +69,10 @@ spread_to_windows.defvjp(lambda h, dx, g, x_shape, **p: sum_pool(h, **p))
 def max_pool2d(x, window=2, *, stride=None, padding="valid"):
     """The largest element of each window of each channel.
 
-    y[n, p, q, c] = max over (u, v) of x[n, p · stride + u, q · stride + v, c]. Its derivative is 1 with
-    respect to the element that was the largest, 0 with respect to the others: the VJP adds every g to
-    the place in x where its maximum came from. Among equal ones that is the first, as in TensorFlow.
+    y[n, p, q, c] = max over (u, v) of x[n, p · stride + u, q · stride + v, c]. Its derivative is 1
+    with respect to the element that was the largest, 0 with respect to the others: the VJP adds
+    every g to the place in x where its maximum came from. Among equal ones that is the first, as in
+    TensorFlow.
 
     Args:
         x: (N, H, W, C).
