@@ -16,7 +16,7 @@ from .threads import cut, get_num_threads, share, single_threaded_blas
 __all__ = ["column_sums", "matmul"]
 
 # Multiplications. A smaller product is done sooner than another thread wakes up.
-SMALLEST_SHARED = 1_000_000
+SMALLEST_SHARED = 4_000_000
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
