@@ -211,7 +211,7 @@ def sgd(
 
     def descend(g, old, new, rate, step):
         (p,), (new_p,) = old, new
-        np.subtract(p, rate * g, out=new_p)
+        np.subtract(p, np.multiply(rate, g, out=new_p), out=new_p)
 
     def descend_with_momentum(g, old, new, rate, step):
         (p, m), (new_p, new_m) = old, new
