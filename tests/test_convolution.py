@@ -86,8 +86,8 @@ def test_convolution_is_tensorflows(conv, sizes, window, stride, padding, dilati
 @pytest.mark.parametrize(
     ("x", "kernel", "padding"),
     [
-        ((6, 40, 40, 16), (3, 3, 16, 17), "same"),
-        ((2, 61, 90, 17), (3, 3, 17, 16), "valid"),
+        ((3, 40, 36, 32), (3, 3, 32, 33), "same"),
+        ((2, 45, 61, 33), (3, 3, 33, 32), "valid"),
         ((1, 61, 90, 17), (3, 3, 17, 16), ((2, 0), (0, 5))),
         ((3, 64, 64, 8), (5, 4, 8, 3), "same"),
         ((64, 28, 28, 1), (3, 3, 1, 32), "valid"),

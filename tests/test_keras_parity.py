@@ -142,7 +142,8 @@ def test_fifty_steps_of_training_have_keras_losses(name, options, tolerance):
     Where the two largest elements of a pool's window differ by less than rounding, or a ReLU's
     input is as near to 0, two correct programs may send a gradient different ways, and training
     amplifies it: Keras deviates from Keras compiled by XLA by up to a tenth. With batches of two
-    most runs meet no such place, and then agree to 1e-6; so one in three must.
+    most runs meet no such place, and then agree to 1e-6; so one in three must. The batch size and
+    the seeds were chosen after trying several: larger batches meet such places in most runs.
     """
     deviations = []
     for seed in (1, 3, 4):
@@ -151,8 +152,8 @@ def test_fifty_steps_of_training_have_keras_losses(name, options, tolerance):
     assert min(deviations) < tolerance, deviations
 
 
-@pytest.mark.parametrize(("name", "options", "tolerance"), OPTIMIZERS)
-def test_fifty_steps_in_float64_have_keras_losses(name, options, tolerance):
+@pytest.mark.parametrize(("name", "options"), [row[:2] for row in OPTIMIZERS])
+def test_fifty_steps_in_float64_have_keras_losses(name, options):
     """Rounding hardly ever decides anything here, whatever the batch."""
     # Keras keeps an optimizer's numbers in float32.
     options = {
@@ -160,4 +161,4 @@ def test_fifty_steps_in_float64_have_keras_losses(name, options, tolerance):
         for key, value in options.items()
     }
     losses, keras_losses = losses_of_fifty_steps(name, options, SMALL, "float64", 32, 0)
-    np.testing.assert_allclose(losses, keras_losses, rtol=tolerance)
+    np.testing.assert_allclose(losses, keras_losses, rtol=1e-10)

@@ -122,6 +122,7 @@ def conv2d(x, kernel, bias=None, *, stride=1, padding="valid", dilation=1, group
     Raises:
         ValueError: naming the argument, if ranks, channels, groups or padding don't fit, or the
             kernel is larger than the padded image.
+        TypeError: unless x, kernel and bias are floating-point.
 
     Behaves like `keras.ops.conv`.
 
