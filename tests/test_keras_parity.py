@@ -98,9 +98,9 @@ OPTIMIZERS = [
     ("SGD", {"learning_rate": 0.01}, 1e-4),
     ("SGD", {"learning_rate": 0.01, "momentum": 0.9}, 1e-4),
     ("SGD", {"learning_rate": 0.01, "momentum": 0.9, "nesterov": True}, 1e-4),
-    ("Adadelta", {"learning_rate": 1.0}, 1e-4),
-    ("Adam", {}, 1e-3),
-    ("RMSprop", {}, 1e-3),
+    ("Adadelta", {"learning_rate": 1.0, "rho": 0.95}, 1e-4),
+    ("Adam", {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999}, 1e-3),
+    ("RMSprop", {"learning_rate": 0.001, "rho": 0.9}, 1e-3),
 ]
 
 
