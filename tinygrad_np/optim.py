@@ -30,6 +30,7 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 
 from .core import tree
+from .kernels.memory import empty
 from .kernels.threads import share
 
 __all__ = [
@@ -55,7 +56,7 @@ Schedule = Callable[[int], float]
 
 # Elements of a leaf that are updated at a time: few enough that what a rule computes stays in the
 # cache, and so many that a ufunc takes longer than threads need to hand on the interpreter's lock.
-BLOCK = 144 * 1024
+BLOCK = 192 * 1024
 
 
 class Clipping(TypedDict, total=False):
@@ -150,26 +151,24 @@ class Optimizer:
         rate = self.learning_rate(step) if callable(self.learning_rate) else self.learning_rate
         rate = float(rate)  # next to a NumPy float64, float32 blocks would be computed in float64
         decay = rate * float(self.weight_decay or 0)
-        new = [{place: np.empty_like(leaf) for place, leaf in leaves.items()} for leaves in old]
+        new = [{place: empty(p.shape, p.dtype) for place, p in leaves.items()} for leaves in old]
 
-        def update_block(block: tuple[str, slice]) -> None:
-            place, span = block
-            p, *slots = (leaves[place].reshape(-1)[span] for leaves in old)
-            g = gradients[place].reshape(-1)[span].astype(p.dtype, copy=False)
-            out = [leaves[place].reshape(-1)[span] for leaves in new]
+        def update_block(block: list[np.ndarray]) -> None:
+            g, p, *rest = block
+            slots, out = rest[: len(self.slots)], rest[len(self.slots) :]
             # The user looks for nan and inf in the loss; warnings from here would name no place.
             with np.errstate(over="ignore", invalid="ignore"):
                 if decay:
                     p = p - decay * p
-                self.rule(g, (p, *slots), out, rate, step + 1)
+                self.rule(g.astype(p.dtype, copy=False), (p, *slots), out, rate, step + 1)
 
-        blocks = [
-            (place, slice(start, start + BLOCK))
-            for place, leaf in like.items()
-            for start in range(0, leaf.size, BLOCK)
-        ]
+        blocks = []
+        for place, leaf in like.items():
+            arrays = [leaves[place].reshape(-1) for leaves in (gradients, *old, *new)]
+            for start in range(0, leaf.size, BLOCK):
+                blocks.append([array[start : start + BLOCK] for array in arrays])
         if sum(leaf.size for leaf in like.values()) > BLOCK:
-            share(update_block, blocks)
+            share(update_block, blocks, multiplies=False)
         else:  # less work than waking a thread
             for block in blocks:
                 update_block(block)

@@ -22,8 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from .tape import Record, check_finite, made_by, mode
+from .tape import DEFAULT_MODE, Record, check_finite, made_by, mode
 from .tensor import Tensor, rules
+
+ndarray = np.ndarray
+new_tensor = Tensor.__new__
 
 primitives: dict[str, Primitive] = {}
 """Every primitive by its name: what the printed tape, the checks and the tables look through."""
@@ -38,6 +41,7 @@ class Primitive:
         self.name = name
         self.flops = flops
         self.vjps: Any = ()  # indexed by the argument's position
+        self.differentiable = 0  # the arguments before this position have VJPs, all of them
         self.known: set[str] = set()  # keywords that every VJP has been found to take
 
     def defvjp(self, *vjps: Callable[..., Any] | None) -> None:
@@ -51,49 +55,64 @@ class Primitive:
         operation that returns a tuple gets a tuple as `g`.
         """
         self.vjps = vjps
+        self.differentiable = (*vjps, None).index(None)
 
     def defvjp_each(self, vjp: Callable[..., Any]) -> None:
         """State one VJP for any number of arguments: `vjp(i, g, output, *args, **params)`."""
         self.vjps = _Each(vjp)
+        self.differentiable = len(self.vjps)
 
     def __call__(self, *args: Any, **params: Any) -> Any:
+        # What every operation pays for being recorded is paid here, hence without function calls.
         values: Any = args
-        parents: tuple[tuple[int, Tensor], ...] = ()
+        parents: Any = ()
         for i, arg in enumerate(args):
             if type(arg) is Tensor:
                 if values is args:
                     values = list(args)
                 values[i] = arg.data
                 if arg.requires_grad:
-                    parents = (*parents, (i, arg))
-        if values is args and not (params and _holds_tensor(params)):
-            return self.forward(*args, **params)
-        if params and _holds_tensor(params):
-            args, params = self._bind(args, params)
-            return self(*args, **params)
-        if params and parents and not self.known.issuperset(params):
-            self._check_keywords(params)
+                    parents += ((i, arg),)
+        if params:
+            for value in params.values():
+                if type(value) is Tensor:
+                    args, params = self._bind(args, params)
+                    return self(*args, **params)
+            if parents and not self.known.issuperset(params):
+                self._check_keywords(params)
         output = self.forward(*values, **params)
+        if values is args:
+            return output
         now = mode.get()
-        if now.checking:
-            check_finite(self.name, output, values)
-        record = None
-        if parents and now.recording:
-            for i, _ in parents:
-                if i >= len(self.vjps) or self.vjps[i] is None:
-                    raise NotImplementedError(
-                        f"{self.name} has no VJP for its argument {i}; "
-                        f"add one with .defvjp, or pass tg.stop_gradient(t)"
-                    )
-            record = Record(self, values, params, parents, output)
-        if type(output) is np.ndarray:
-            return made_by(record, output)
-        if isinstance(output, (tuple, list)):
-            return self._several(record, output)
-        output = np.asarray(output)
-        if record is not None:
-            record.output = output
-        return made_by(record, output)
+        if now is not DEFAULT_MODE:
+            if now.checking:
+                check_finite(self.name, output, values)
+            if not now.recording:
+                parents = ()
+        if parents and parents[-1][0] >= self.differentiable:
+            self._check_differentiable(parents)
+        if type(output) is not ndarray:
+            if isinstance(output, (tuple, list)):
+                return self._several(values, params, parents, output)
+            output = np.asarray(output)
+        tensor = new_tensor(Tensor)
+        tensor.data = output
+        if parents:
+            tensor.record = Record(self, values, params, parents, output)
+            tensor.requires_grad = True
+        else:
+            tensor.record = None
+            tensor.requires_grad = False
+        tensor.position = tensor.grad = tensor.name = None
+        return tensor
+
+    def _check_differentiable(self, parents: tuple[tuple[int, Tensor], ...]) -> None:
+        for i, _ in parents:
+            if i >= len(self.vjps) or self.vjps[i] is None:
+                raise NotImplementedError(
+                    f"{self.name} has no VJP for its argument {i}; "
+                    f"add one with .defvjp, or pass tg.stop_gradient(t)"
+                )
 
     def _check_keywords(self, params: dict[str, Any]) -> None:
         """Refuse, before anything runs, what would only fail on the way back."""
@@ -113,11 +132,10 @@ class Primitive:
                         raise NotImplementedError(f"{self.name}: {name}= has no derivative rule")
         self.known |= params.keys() - {"out"}
 
-    def _several(self, record: Record | None, output: Any) -> Any:
+    def _several(self, args: Any, params: dict[str, Any], parents: Any, output: Any) -> Any:
         """A tuple of tensors (named like NumPy's); outputs that are discrete stay arrays."""
         values = tuple(np.asarray(value) for value in output)
-        if record is not None:
-            record.output = values
+        record = Record(self, args, params, parents, values) if parents else None
         tensors = [
             made_by(record, value, i) if value.dtype.kind in "fc" else value
             for i, value in enumerate(values)

@@ -35,12 +35,15 @@ class Mode(NamedTuple):
     checking: bool = False
 
 
-mode: ContextVar[Mode] = ContextVar("mode", default=Mode())  # noqa: B039
+DEFAULT_MODE = Mode()
+mode: ContextVar[Mode] = ContextVar("mode", default=DEFAULT_MODE)
 
 
 @contextmanager
 def _mode(**changes: bool) -> Iterator[None]:
-    token = mode.set(mode.get()._replace(**changes))
+    changed = mode.get()._replace(**changes)
+    # The very object, so that an operation sees at a glance that nothing is out of the ordinary.
+    token = mode.set(DEFAULT_MODE if changed == DEFAULT_MODE else changed)
     try:
         yield
     finally:
@@ -269,9 +272,7 @@ def pull_back(
         node -> cotangent, for every node reached that the tape has no record of.
     """
     checking = mode.get().checking
-    records = tape.records
-    for i in range(len(records) - 1, -1, -1):
-        record = records[i]
+    for record in reversed(tape.records):
         g = cotangents.pop(record, None)
         if g is not None:
             if record.args is None:
@@ -280,15 +281,17 @@ def pull_back(
                     f"{record.op.name}; call backward(retain_tape=True) the first time"
                 )
             output, args = record.as_tensors() if differentiable else (record.output, record.args)
-            if isinstance(g, list):
+            if type(g) is list:
                 g = tuple(
                     np.zeros_like(value) if part is None else part
                     for part, value in zip(g, record.output, strict=True)
                 )
+            vjps, params = record.op.vjps, record.params
             for position, parent in record.parents:
-                if wanted is not None and (parent.record or parent) not in wanted:
+                node = parent.record or parent
+                if wanted is not None and node not in wanted:
                     continue
-                cotangent = record.op.vjps[position](g, output, *args, **record.params)
+                cotangent = vjps[position](g, output, *args, **params)
                 if cotangent is None:
                     continue
                 data = parent.data
@@ -301,7 +304,10 @@ def pull_back(
                     cotangent = _like_input(cotangent, data, record, position)
                 if checking:
                     check_finite(f"VJP of {record.op.name}, argument {position}", cotangent, args)
-                accumulate(cotangents, parent, cotangent)
+                if parent.position is not None or node in cotangents:
+                    accumulate(cotangents, parent, cotangent)
+                else:
+                    cotangents[node] = cotangent
         if release:
             record.release()
     return cotangents

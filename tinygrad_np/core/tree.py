@@ -32,13 +32,11 @@ LEAF = _Leaf()
 
 def _children(node: Any) -> list[tuple[Any, Any]] | None:
     """The (key, child) pairs of a container, or None for a leaf."""
-    if node is None:
-        return []
     if isinstance(node, dict):
         return [(key, node[key]) for key in sorted(node)]
     if isinstance(node, (list, tuple)):
         return list(enumerate(node))
-    return None
+    return [] if node is None else None
 
 
 def _rebuild(node: Any, children: list[Any]) -> Any:
@@ -61,34 +59,45 @@ def map(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:
     {'w': [11, 22]}
     """
 
-    return _map(f, "", tree, rest)
+    try:
+        return _map(f, tree, rest)
+    except _Differ as place:
+        path = "/".join(reversed(place.path)) or "the top"
+        raise ValueError(
+            f"tree.map: trees differ at {path!r}: {_describe(place.node)} in the first, "
+            f"{_describe(place.other)} in another"
+        ) from None
 
 
-def _map(f: Callable[..., Any], path: str, node: Any, others: tuple[Any, ...]) -> Any:
+class _Differ(Exception):
+    """Two trees are shaped differently; the way up collects where."""
+
+    def __init__(self, node: Any, other: Any) -> None:
+        self.node, self.other = node, other
+        self.path: list[str] = []
+
+
+def _map(f: Callable[..., Any], node: Any, others: tuple[Any, ...]) -> Any:
     # Not a closure that calls itself: that would be a reference cycle, which keeps arrays alive.
     pairs = _children(node)
-    keys = [key for key, _ in pairs or []]
     for other in others:
         found = _children(other)
-        same = type(other) is type(node) if pairs is not None else found is None
-        if not same or [key for key, _ in found or []] != keys:
-            raise ValueError(
-                f"tree.map: trees differ at {path or 'the top'!r}: "
-                f"{_describe(node)} in the first, {_describe(other)} in another"
-            )
+        if pairs is None or found is None:
+            same = pairs is found
+        else:
+            same = type(other) is type(node) and [k for k, _ in found] == [k for k, _ in pairs]
+        if not same:
+            raise _Differ(node, other)
     if pairs is None:
         return f(node, *others)
-    return _rebuild(
-        node,
-        [
-            _map(f, _join(path, key), child, tuple(other[key] for other in others))
-            for key, child in pairs
-        ],
-    )
-
-
-def _join(path: str, key: Any) -> str:
-    return f"{path}/{key}" if path else str(key)
+    children = []
+    for key, child in pairs:
+        try:
+            children.append(_map(f, child, tuple([other[key] for other in others])))
+        except _Differ as place:
+            place.path.append(str(key))
+            raise
+    return _rebuild(node, children)
 
 
 def _describe(node: Any) -> str:
@@ -104,9 +113,10 @@ def leaves(tree: Any) -> list[Any]:
     >>> leaves({"b": 1, "a": (2, 3)})
     [2, 3, 1]
     """
-    found: list[Any] = []
-    map(found.append, tree)
-    return found
+    pairs = _children(tree)
+    if pairs is None:
+        return [tree]
+    return [leaf for _, child in pairs for leaf in leaves(child)]
 
 
 def flatten(tree: Any) -> tuple[list[Any], Any]:
@@ -146,4 +156,8 @@ def _paths(path: str, node: Any) -> list[str]:
     pairs = _children(node)
     if pairs is None:
         return [path]
-    return [found for key, child in pairs for found in _paths(_join(path, key), child)]
+    return [
+        found
+        for key, child in pairs
+        for found in _paths(f"{path}/{key}" if path else str(key), child)
+    ]

@@ -167,7 +167,10 @@ def _columns(
     images, rows = block
     view = windows.view(padded(x, images, windows.bounds(rows)))
     channels = x.shape[-1] // groups
-    view = np.moveaxis(view.reshape(*view.shape[:-1], groups, channels), -2, 0)
+    if groups == 1:
+        view = view[None]
+    else:
+        view = np.moveaxis(view.reshape(*view.shape[:-1], groups, channels), -2, 0)
     pixel_axes = len(windows.lengths) + 1  # images as well
     pixels = math.prod(view.shape[1 : 1 + pixel_axes])
     if view.flags.c_contiguous and view.dtype == dtype:  # as for 1 × 1 kernels

@@ -17,6 +17,8 @@ __all__ = ["column_sums", "matmul"]
 
 # Multiplications. A smaller product is done sooner than another thread wakes up.
 SMALLEST_SHARED = 4_000_000
+# Bytes of an outer product, which takes as long as writing them.
+SMALLEST_OUTER = 2 << 20
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -30,7 +32,10 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.matmul(a, b)
     out = empty((len(a), b.shape[1]), np.result_type(a, b))
     if len(b) == 1:  # BLAS takes twice as long over an outer product
-        return np.multiply(a, b, out=out)
+        pieces = get_num_threads() if out.nbytes >= SMALLEST_OUTER else 1
+        parts = cut(len(a), pieces)
+        share(lambda part: np.multiply(a[part], b, out=out[part]), parts, multiplies=False)
+        return out
     pieces = get_num_threads() if a.size * b.shape[1] >= SMALLEST_SHARED else 1
     if len(a) < b.shape[1]:  # the parts of the longer side are nearer to square
         parts = cut(b.shape[1], pieces)

@@ -41,7 +41,7 @@ def max_pool(
     last = math.prod(window) - 1
     indices = empty(y.shape, np.min_scalar_type(last))
 
-    def work(block: Block, places: list[Tap]) -> None:
+    def work(block: Block, places: tuple[Tap, ...]) -> None:
         images, top, index = x[block[0]], y[block], indices[block]
         top[...] = -np.inf
         for _, source, target in places:
@@ -70,7 +70,7 @@ def gather_from_windows(
     windows = _windows(x.shape, window, stride, padding)
     y = empty(indices.shape, x.dtype)
 
-    def work(block: Block, places: list[Tap]) -> None:
+    def work(block: Block, places: tuple[Tap, ...]) -> None:
         images, picked, index = x[block[0]], y[block], indices[block]
         picked[...] = 0
         for k, source, target in places:
@@ -98,7 +98,7 @@ def scatter_to_windows(
         for count, s, size, pads in zip(windows.counts, stride, windows.sizes, padding, strict=True)
     )
 
-    def work(block: Block, places: list[Tap]) -> None:
+    def work(block: Block, places: tuple[Tap, ...]) -> None:
         images, cotangent, index = dx[block[0]], g[block], indices[block]
         for k, source, target in places:
             if tiled:
@@ -115,7 +115,7 @@ def sum_pool(x: np.ndarray, *, window: Sizes, stride: Sizes, padding: Padding) -
     windows = _windows(x.shape, window, stride, padding)
     y = empty((len(x), *windows.counts, x.shape[-1]), x.dtype)
 
-    def work(block: Block, places: list[Tap]) -> None:
+    def work(block: Block, places: tuple[Tap, ...]) -> None:
         images, total = x[block[0]], y[block]
         total[...] = 0
         for _, source, target in places:
@@ -132,7 +132,7 @@ def spread_to_windows(
     windows = _windows(x_shape, window, stride, padding)
     dx = empty(x_shape, g.dtype)
 
-    def work(block: Block, places: list[Tap]) -> None:
+    def work(block: Block, places: tuple[Tap, ...]) -> None:
         images, cotangent = dx[block[0]], g[block]
         for _, source, target in places:
             images[:, *source] += cotangent[:, *target]
@@ -166,7 +166,10 @@ def _where(
 
 
 def _share_windows(
-    work: Callable[[Block, list[Tap]], None], windows: Windows, x: np.ndarray, clear: bool = False
+    work: Callable[[Block, tuple[Tap, ...]], None],
+    windows: Windows,
+    x: np.ndarray,
+    clear: bool = False,
 ) -> None:
     """Share blocks of the windows of x between the threads, each with the places in its windows.
 
@@ -177,9 +180,10 @@ def _share_windows(
         if clear:
             x[image_blocks[0][0]] = 0
         for block in image_blocks:
-            work(block, list(windows.taps(block[1])))
+            work(block, windows.taps(block[1]))
 
     rows, *_ = windows.counts
     row_bytes = windows.stride[0] * x[:1, :1].nbytes
     todo = blocks(len(x), rows, row_bytes)
-    share(work_on_images, by_image(todo) if clear else [[block] for block in todo])
+    work_on = by_image(todo) if clear else [[block] for block in todo]
+    share(work_on_images, work_on, multiplies=False)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,9 @@ __all__ = ["Block", "Padding", "Sizes", "Windows", "blocks", "by_image", "inside
 
 Sizes = tuple[int, ...]
 Padding = tuple[tuple[int, int], ...]
-Bounds = list[tuple[int, int]]  # along each spatial dimension: the first position, the last + 1
+Bounds = tuple[
+    tuple[int, int], ...
+]  # along each spatial dimension: the first position, the last + 1
 Block = tuple[slice, slice]  # of images, and of windows along the first spatial dimension
 Tap = tuple[int, tuple[slice, ...], tuple[slice, ...]]
 
@@ -44,24 +46,15 @@ class Windows(NamedTuple):
         >>> Windows((28, 28), (3, 3), (2, 1), ((1, 1), (0, 0)), (1, 1)).counts
         (14, 26)
         """
-        return tuple(
-            (size + low + high - (length - 1) * dilation - 1) // stride + 1
-            for size, length, stride, (low, high), dilation in zip(*self, strict=True)
-        )
+        return _counts(self)
 
     def bounds(self, rows: slice) -> Bounds:
         """What the windows of these rows read of the image; it may reach outside.
 
         >>> Windows((5,), (3,), (1,), ((1, 1),), (1,)).bounds(slice(0, 2))
-        [(-1, 3)]
+        ((-1, 3),)
         """
-        spans = [(rows.start, rows.stop), *((0, count) for count in self.counts[1:])]
-        return [
-            (first * stride - low, (last - 1) * stride + (length - 1) * dilation + 1 - low)
-            for (first, last), _, length, stride, (low, _), dilation in zip(
-                spans, *self, strict=True
-            )
-        ]
+        return _bounds(self, rows.start, rows.stop)
 
     def view(self, part: np.ndarray) -> np.ndarray:
         """View images (n, *within bounds, C) as their windows (n, *counts, *lengths, C)."""
@@ -84,7 +77,7 @@ class Windows(NamedTuple):
             ),
         )
 
-    def taps(self, rows: slice) -> Iterator[Tap]:
+    def taps(self, rows: slice) -> tuple[Tap, ...]:
         """What each place in the window joins: (its flat number, slices of image, of windows).
 
         Both tuples of slices select equally many positions, in the same order, and leave out the
@@ -96,18 +89,47 @@ class Windows(NamedTuple):
         (1, (slice(0, 4, 1),), (slice(0, 4, None),))
         (2, (slice(1, 4, 1),), (slice(0, 3, None),))
         """
-        counts = (rows.stop - rows.start, *self.counts[1:])
-        starts = [low for low, _ in self.bounds(rows)]
-        lines = [
-            [_line(size, count, stride, start + k * dilation) for k in range(length)]
-            for count, start, size, length, stride, _, dilation in zip(
-                counts, starts, *self, strict=True
-            )
-        ]
-        for number, line in enumerate(itertools.product(*lines)):
-            if all(line):
-                image, windows = zip(*line, strict=True)
-                yield number, image, windows
+        return _taps(self, rows.start, rows.stop)
+
+
+# A network asks for the same few at every step; with a small batch that is a good part of the work.
+_remembered = functools.lru_cache(maxsize=1024)
+
+
+@_remembered
+def _counts(windows: Windows) -> Sizes:
+    return tuple(
+        (size + low + high - (length - 1) * dilation - 1) // stride + 1
+        for size, length, stride, (low, high), dilation in zip(*windows, strict=True)
+    )
+
+
+@_remembered
+def _bounds(windows: Windows, start: int, stop: int) -> Bounds:
+    spans = [(start, stop), *((0, count) for count in windows.counts[1:])]
+    return tuple(
+        (first * stride - low, (last - 1) * stride + (length - 1) * dilation + 1 - low)
+        for (first, last), _, length, stride, (low, _), dilation in zip(
+            spans, *windows, strict=True
+        )
+    )
+
+
+@_remembered
+def _taps(windows: Windows, start: int, stop: int) -> tuple[Tap, ...]:
+    counts = (stop - start, *windows.counts[1:])
+    starts = [low for low, _ in _bounds(windows, start, stop)]
+    lines = [
+        [_line(size, count, stride, start + k * dilation) for k in range(length)]
+        for count, start, size, length, stride, _, dilation in zip(
+            counts, starts, *windows, strict=True
+        )
+    ]
+    return tuple(
+        (number, *zip(*line, strict=True))
+        for number, line in enumerate(itertools.product(*lines))
+        if all(line)
+    )
 
 
 def _line(size: int, count: int, stride: int, start: int) -> tuple[slice, slice] | None:
@@ -122,10 +144,10 @@ def _line(size: int, count: int, stride: int, start: int) -> tuple[slice, slice]
 
 def inside(bounds: Bounds, sizes: Sizes) -> Bounds:
     """The part of the bounds that lies in an image of these sizes."""
-    return [
+    return tuple(
         (min(max(0, low), size), max(0, min(size, high)))
         for size, (low, high) in zip(sizes, bounds, strict=True)
-    ]
+    )
 
 
 def padded(x: np.ndarray, images: slice, bounds: Bounds) -> np.ndarray:
