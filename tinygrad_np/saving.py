@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -52,7 +51,7 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
 
     description = json.dumps({"tinygrad_np": FORMAT_VERSION, "tree": structure})
     with (
-        _replacing(Path(os.path.realpath(path))) as file,
+        _replacing(os.path.realpath(path)) as file,
         zipfile.ZipFile(file, "w") as archive,
     ):
         # A ZipInfo of its own carries no clock time, so equal trees make equal files.
@@ -179,10 +178,10 @@ def _survives(dtype: np.dtype) -> bool:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
+def _replacing(path: str) -> Iterator[BinaryIO]:
     """A file to write that takes the place of `path` when the block ends without an exception."""
     # In the same folder, since a file is renamed in one step only within a file system.
-    temporary = path.with_name(f".{os.urandom(8).hex()}.tmp")
+    temporary = os.path.join(os.path.dirname(path), f".{os.urandom(8).hex()}.tmp")
     try:
         try:
             with open(temporary, "xb") as file:
@@ -191,6 +190,7 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
         finally:
-            temporary.unlink(missing_ok=True)
+            if os.path.exists(temporary):
+                os.unlink(temporary)
     except OSError as error:
-        raise OSError(error.errno, f"save: {error.strerror}", str(path)) from error
+        raise OSError(error.errno, f"save: {error.strerror}", path) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +13,7 @@ __all__ = ["load_fashion_mnist", "load_mnist"]
 
 Split = tuple[np.ndarray, np.ndarray]
 
-BUNDLED = Path(__file__).with_name("mnist_5k.npz")
+BUNDLED = os.path.join(os.path.dirname(__file__), "mnist_5k.npz")
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 # The names under which both data sets are published, each with or without .gz.
 IDX_FILES = {
@@ -74,7 +73,7 @@ def _load(caller: str, name: str, source: str | os.PathLike[str]) -> tuple[Split
     if source == "keras":
         arrays = _read_keras(caller, name)
     elif os.path.isdir(source):
-        arrays = {key: _read_idx(caller, Path(source), stem) for key, stem in IDX_FILES.items()}
+        arrays = {key: _read_idx(caller, source, stem) for key, stem in IDX_FILES.items()}
     elif not os.path.exists(source):
         raise FileNotFoundError(f"{caller}: there is no file or folder {os.fspath(source)!r}")
     else:
@@ -126,23 +125,26 @@ def _read_keras(caller: str, name: str) -> dict[str, np.ndarray]:
     return dict(zip(ARRAYS, (x_train, y_train, x_test, y_test), strict=True))
 
 
-def _read_idx(caller: str, folder: Path, stem: str) -> np.ndarray:
+def _read_idx(caller: str, source: str | os.PathLike[str], stem: str) -> np.ndarray:
     """An IDX file: 0, 0, 8 for unsigned bytes, the rank, the shape as big-endian int32, data."""
-    path = next((p for p in (folder / f"{stem}.gz", folder / stem) if p.exists()), None)
+    folder = os.fspath(source)
+    paths = [os.path.join(folder, name) for name in (f"{stem}.gz", stem)]
+    path = next(filter(os.path.exists, paths), None)
     if path is None:
-        raise FileNotFoundError(f"{caller}: {str(folder)!r} has neither {stem}.gz nor {stem}")
-    content = path.read_bytes()
-    if path.suffix == ".gz":
+        raise FileNotFoundError(f"{caller}: {folder!r} has neither {stem}.gz nor {stem}")
+    with open(path, "rb") as file:
+        content = file.read()
+    if path.endswith(".gz"):
         # gzip answers damage with a dozen kinds of exception.
         try:
             import gzip
 
             content = gzip.decompress(content)
         except Exception as error:
-            raise ValueError(f"{caller}: {str(path)!r} is no complete gzip: {error}") from error
+            raise ValueError(f"{caller}: {path!r} is no complete gzip: {error}") from error
     if content[:3] == bytes([0, 0, 8]) and len(content) > 3:
         start = 4 + 4 * content[3]
         shape = [int.from_bytes(content[i : i + 4], "big") for i in range(4, start, 4)]
         if len(content) == start + math.prod(shape):
             return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
-    raise ValueError(f"{caller}: {str(path)!r} is no complete IDX file of unsigned bytes")
+    raise ValueError(f"{caller}: {path!r} is no complete IDX file of unsigned bytes")
