@@ -9,7 +9,9 @@ array([0., 0., 0.])
 from . import data, init, optim, plot
 from .core import tree
 from .core.checking import check_grads
+from .core.jacobians import hessian, hvp, jacobian, jvp
 from .core.primitive import primitive
+from .core.recompute import checkpoint
 from .core.tape import Record, Tape, detect_anomaly, no_grad
 from .core.tensor import Tensor
 from .core.transforms import grad, stop_gradient, value_and_grad, vjp
@@ -57,6 +59,7 @@ __all__ = [
     "avg_pool2d",
     "batch_norm",
     "check_grads",
+    "checkpoint",
     "conv1d",
     "conv2d",
     "conv2d_transpose",
@@ -76,8 +79,12 @@ __all__ = [
     "grad",
     "hard_sigmoid",
     "hard_swish",
+    "hessian",
     "huber",
+    "hvp",
     "init",
+    "jacobian",
+    "jvp",
     "kl_divergence",
     "layer_norm",
     "leaky_relu",
