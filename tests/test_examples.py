@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_np as tg
-from examples import train_mnist
+from examples import custom_operation, train_mnist
 from models import mnist_cnn
 
 
@@ -44,3 +44,30 @@ def test_a_wrong_flag_ends_with_one_sentence(flags, text, tmp_path):
         train_mnist.main([*flags.split(), "--output", str(tmp_path)])
     assert "\n" not in str(raised.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_custom_operation_fits_the_orbit_and_shows_its_record(capsys):
+    custom_operation.main(["--eccentricity", "0.4"])
+    printed = capsys.readouterr().out
+    assert " kepler " in printed
+    assert abs(float(printed.split("eccentricity: ")[1].split()[0]) - 0.4) < 0.01
+    assert abs(float(printed.split("perihelion: ")[1].split()[0]) - 0.1) < 0.01
+
+
+def test_kepler_solves_its_equation():
+    e, time = np.meshgrid([0.0, 0.3, 0.9], np.linspace(0, 6, 20))
+    angle = custom_operation.kepler(time, e)
+    np.testing.assert_allclose(angle - e * np.sin(angle), time, atol=1e-13)
+    np.testing.assert_allclose(
+        tg.grad(lambda m: np.sum(custom_operation.kepler(m, e)))(time), 1 / (1 - e * np.cos(angle))
+    )
+
+
+def test_an_operation_of_ones_own_is_named_in_errors():
+    kepler = custom_operation.kepler
+    with tg.detect_anomaly(), pytest.raises(FloatingPointError, match="^kepler: the output"):
+        tg.grad(lambda m: kepler(m, np.float64(0.5)))(np.nan)
+    with pytest.raises(AssertionError, match="order 1"):
+        wrong = tg.primitive(kepler.forward, name="wrong")
+        wrong.defvjp(lambda g, angle, m, e: g, lambda g, angle, m, e: g)
+        tg.check_grads(wrong, (np.array([1.0, 2.0]), np.array([0.5, 0.5])))
