@@ -22,11 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from .tape import DEFAULT_MODE, Record, check_finite, made_by, mode
+from .tape import DEFAULT_MODE, Record, check_finite, made_by, mode, ticks
 from .tensor import Tensor, rules
 
 ndarray = np.ndarray
 new_tensor = Tensor.__new__
+new_record = Record.__new__
+next_tick = ticks.__next__
 
 primitives: dict[str, Primitive] = {}
 """Every primitive by its name: what the printed tape, the checks and the tables look through."""
@@ -97,13 +99,19 @@ class Primitive:
             output = np.asarray(output)
         tensor = new_tensor(Tensor)
         tensor.data = output
+        tensor.position = tensor.grad = tensor.name = None
         if parents:
-            tensor.record = Record(self, values, params, parents, output)
+            tensor.record = record = new_record(Record)
             tensor.requires_grad = True
+            record.index = next_tick()
+            record.op = self
+            record.args = values
+            record.params = params
+            record.parents = parents
+            record.output = output
         else:
             tensor.record = None
             tensor.requires_grad = False
-        tensor.position = tensor.grad = tensor.name = None
         return tensor
 
     def _check_differentiable(self, parents: tuple[tuple[int, Tensor], ...]) -> None:

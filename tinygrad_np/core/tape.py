@@ -119,10 +119,6 @@ class Record:
         """Whether a backward pass has let go of the values."""
         return self.args is None
 
-    def release(self) -> None:
-        """Let go of all values; the record can't be differentiated any more."""
-        self.args, self.parents, self.output = None, (), None
-
     def as_tensors(self) -> tuple[Any, list[Any]]:
         """Output and arguments as tensors that are still on the tape, for recorded VJPs."""
         args = list(self.args)
@@ -295,12 +291,9 @@ def pull_back(
                 if cotangent is None:
                     continue
                 data = parent.data
-                try:
-                    fits = cotangent.shape == data.shape and cotangent.dtype is data.dtype
-                except AttributeError:  # a Python number
+                if not hasattr(cotangent, "dtype"):  # a Python number
                     cotangent = np.asarray(cotangent)
-                    fits = False
-                if not fits:
+                if cotangent.dtype is not data.dtype or cotangent.shape != data.shape:
                     cotangent = _like_input(cotangent, data, record, position)
                 if checking:
                     check_finite(f"VJP of {record.op.name}, argument {position}", cotangent, args)
@@ -309,7 +302,7 @@ def pull_back(
                 else:
                     cotangents[node] = cotangent
         if release:
-            record.release()
+            record.args, record.parents, record.output = None, (), None
     return cotangents
 
 
