@@ -65,9 +65,9 @@ def test_kepler_solves_its_equation():
 
 def test_an_operation_of_ones_own_is_named_in_errors():
     kepler = custom_operation.kepler
-    with tg.detect_anomaly(), pytest.raises(FloatingPointError, match="^kepler: the output"):
+    with tg.detect_anomaly(), pytest.raises(FloatingPointError, match="kepler: the output"):
         tg.grad(lambda m: kepler(m, np.float64(0.5)))(np.nan)
+    wrong = tg.primitive(kepler.forward, name="wrong")
+    wrong.defvjp(lambda g, angle, m, e: g, lambda g, angle, m, e: g)
     with pytest.raises(AssertionError, match="order 1"):
-        wrong = tg.primitive(kepler.forward, name="wrong")
-        wrong.defvjp(lambda g, angle, m, e: g, lambda g, angle, m, e: g)
         tg.check_grads(wrong, (np.array([1.0, 2.0]), np.array([0.5, 0.5])))
