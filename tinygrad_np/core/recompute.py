@@ -84,7 +84,7 @@ def checkpoint(f: Function) -> Function:
 
 
 def _values(f: Function, tensors: list[Tensor], name: str) -> tuple[tuple[np.ndarray, ...], Any]:
-    """The arrays that `f` returns for these tensors, and their structure. Nothing stays recorded."""
+    """The arrays that `f` returns for these tensors, and their structure; none is recorded."""
     trace = _Trace(f, [t.data for t in tensors], range(len(tensors)), name)
     outputs, structure = tree.flatten(trace.result)
     trace.connect(outputs)
