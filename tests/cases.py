@@ -35,7 +35,8 @@ def check(f, *args, order=2):
         for output, value in zip(tg.tree.leaves(outputs), tg.tree.leaves(expected), strict=True):
             np.testing.assert_array_equal(output, value)
             assert (np.shape(output), output.dtype) == (np.shape(value), value.dtype)
-        for gradient, value in zip(pullback(tg.tree.map(np.ones_like, outputs)), values, strict=True):
+        gradients = pullback(tg.tree.map(np.ones_like, outputs))
+        for gradient, value in zip(gradients, values, strict=True):
             assert (gradient.shape, gradient.dtype) == (value.shape, value.dtype)
     tg.check_grads(f, args, order=order)
 

@@ -1,5 +1,7 @@
 """NumPy's Fourier transforms on tensors: NumPy's values, and their derivatives."""
 
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,7 +25,7 @@ for _name in ("fft", "ifft", "rfft", "irfft"):
     for _n in (None, 1, 3, 4, 6, 7):
         for _norm in (None, "ortho", "forward"):
             CASES[f"{_name} of 5, n={_n}, norm={_norm}"] = (
-                lambda x, f=getattr(fft, _name), n=_n, norm=_norm: f(x, n, 0, norm),
+                functools.partial(getattr(fft, _name), n=_n, axis=0, norm=_norm),
                 N(5, 2) if _name == "rfft" else C(5, 2),
             )
     CASES[f"{_name} of reals"] = (getattr(fft, _name), N(2, 5))
@@ -34,7 +36,7 @@ for _name in ("fft", "ifft", "rfft", "irfft"):
         for _several in ("2", "n"):
             _complete = {"axes": (-2, -1)} | _options if "s" in _options else _options
             CASES[f"{_name}{_several} {_options}"] = (
-                lambda x, f=getattr(fft, _name + _several), o=_complete: f(x, **o),
+                functools.partial(getattr(fft, _name + _several), **_complete),
                 N(2, 3, 4) if _name == "rfft" else C(2, 3, 4),
             )
 

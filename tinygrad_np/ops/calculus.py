@@ -109,8 +109,8 @@ def _gradient(f, *varargs, axis=None, edge_order=1):
     varargs = varargs or (1.0,) * len(axes)
     if len(varargs) != len(axes):
         raise TypeError(
-            f"np.gradient: {len(varargs)} spacings came for {len(axes)} axes; give none, one number "
-            f"for all axes, or a number or an array for each"
+            f"np.gradient: {len(varargs)} spacings came for {len(axes)} axes; give none, one "
+            f"number for all axes, or a number or an array for each"
         )
     along = [
         gradient(f, x, axis=axis, edge_order=edge_order)
@@ -195,4 +195,3 @@ def _interp(x, xp, fp, left=None, right=None, period=None):
     xp, fp = xp[order], fp[order]
     xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
     return interp(x, xp, np.concatenate([fp[-1:], fp, fp[:1]]))
-

@@ -11,6 +11,8 @@ A transform over several axes is one transform after the other, in the order tha
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
@@ -64,17 +66,18 @@ for _one, _vjp in (
 ):
     primitive(_one, flops=_flops).defvjp(_vjp)
 
-_OTHER_DIRECTION = {None: "forward", "backward": "forward", "forward": None, "ortho": "ortho"}
+# The scale of the transform back, for hfft and ihfft, which take each other's direction.
+_SWAPPED: dict[Any, Any] = {None: "forward", "backward": "forward", "forward": "backward"}
 
 
 @implements(np.fft.hfft)
 def _hfft(a, n=None, axis=-1, norm=None):
-    return np.fft.irfft(np.conjugate(a), n, axis, _OTHER_DIRECTION.get(norm, norm))
+    return np.fft.irfft(np.conjugate(a), n, axis, _SWAPPED.get(norm, norm))
 
 
 @implements(np.fft.ihfft)
 def _ihfft(a, n=None, axis=-1, norm=None):
-    return np.conjugate(np.fft.rfft(a, n, axis, _OTHER_DIRECTION.get(norm, norm)))
+    return np.conjugate(np.fft.rfft(a, n, axis, _SWAPPED.get(norm, norm)))
 
 
 def _over_axes(function, one_axis, last_axis, default_axes):

@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 
 from ..core.primitive import implements, plain, primitive
+from ..core.tensor import Tensor
 
 
 def _vander_vjp(g, y, x, N=None, increasing=False):
@@ -37,8 +38,7 @@ primitive(np.roots).defvjp(_roots_vjp)
 def _polyval(p, x):
     if isinstance(x, np.poly1d):
         raise NotImplementedError("np.polyval: x is a poly1d, which can't hold a Tensor")
-    p = p if np.ndim(p) else np.atleast_1d(p)
-    x = x if hasattr(x, "dtype") else np.asarray(x)
+    p, x = (a if isinstance(a, Tensor) else np.asarray(a) for a in (p, x))
     y = np.zeros_like(x)
     for coefficient in p:
         y = y * x + coefficient
@@ -86,7 +86,7 @@ def _polysub(a1, a2):
 
 @implements(np.polymul)
 def _polymul(a1, a2):
-    return np.convolve(*(_without_leading_zeros(a) for a in (a1, a2)))
+    return np.convolve(*map(_without_leading_zeros, (a1, a2)))
 
 
 def _without_leading_zeros(p):

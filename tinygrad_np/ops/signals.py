@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..core.primitive import implements, primitive
+from ..core.primitive import primitive
 
 # Convolution
 

@@ -13,7 +13,9 @@ from ..core.tensor import Tensor
 
 
 @implements(np.cov)
-def _cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None):
+def _cov(
+    m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None
+):
     """Σ_k w_k (x_k - mean) (x_k - mean)ᴴ / n, where n depends on the weights and ddof."""
     if ddof is None:
         ddof = 0 if bias else 1
@@ -30,15 +32,14 @@ def _cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=
         None if weights is None else _weights(name, weights, x.shape[1])
         for name, weights in (("fweights", fweights), ("aweights", aweights))
     )
-    if f is None and a is None:
-        w, n, mean = None, x.shape[1] - ddof, np.mean(x, axis=1)
+    w = a if f is None else f if a is None else f * a
+    if w is None:
+        n, mean = x.shape[1] - ddof, np.mean(x, axis=1)
     else:
-        w = a if f is None else f if a is None else f * a
-        total = np.sum(w, dtype=np.result_type(x.dtype, w.dtype))
+        n = total = np.sum(w, dtype=np.result_type(x.dtype, w.dtype))
         mean = np.sum(x * w, axis=1) / total
-        n = total
         if ddof:
-            n = n - (ddof if a is None else ddof * np.sum(w * a) / total)
+            n = total - (ddof if a is None else ddof * np.sum(w * a) / total)
     if n <= 0:
         warnings.warn("np.cov: degrees of freedom are not positive", RuntimeWarning, stacklevel=2)
         n = 0.0
@@ -166,9 +167,8 @@ def _histogram_nd(sample, bins=10, range=None, density=None, weights=None):
     def count(weights):
         return np.histogramdd(plain(sample), plain(bins), plain(range), weights=weights)
 
-    samples = [*np.transpose(sample)] if np.ndim(sample) == 2 and hasattr(sample, "T") else sample
-    samples = [*map(np.ravel, samples)]
-    each = [bins] * len(samples) if np.ndim(bins) == 0 else bins
+    samples = [*map(np.ravel, np.transpose(sample) if hasattr(sample, "shape") else sample)]
+    each = bins if hasattr(bins, "__len__") else [bins] * len(samples)
     return _histogram(count, samples, each, range or [None] * len(samples), density, weights)
 
 
