@@ -18,6 +18,8 @@ CASES = {
     "hfft to odd length": (lambda z: fft.hfft(z, 5, axis=0, norm="ortho"), C(4, 2)),
     "ihfft": (lambda x: fft.ihfft(x, 5, norm="forward"), N(2, 6)),
     "fft by keyword": (lambda x: fft.fft(a=x, n=4, axis=0, norm="ortho"), C(3, 2)),
+    "fft of nothing": (lambda x: fft.fft(x), N(0, 3)),
+    "fftn over no axes": (lambda x: fft.fftn(x, axes=()) * 2, N(2, 3)),
     "there and back": (lambda x: fft.irfft(fft.rfft(x) * fft.fft(x)[:4], 6) ** 2, N(6)),
 }
 # length 1, odd, even; cut short, continued, as it is; every norm; every axis

@@ -14,6 +14,10 @@ CASES = {
         N(3, 2, 2),
     ),
     "apply_along_axis of a vector": (lambda x: np.apply_along_axis(np.sum, 0, x) * x, N(3)),
+    "apply_along_axis giving lists": (
+        lambda x: np.apply_along_axis(lambda v: [v.sum(), v[0]], 0, x),
+        N(2, 3),
+    ),
     "apply_over_axes": (lambda x: np.apply_over_axes(np.sum, x**2, [0, -1]), N(2, 3, 2)),
     "apply_over_axes with one": (lambda x: np.apply_over_axes(np.cumsum, x, 1), N(2, 3)),
 }

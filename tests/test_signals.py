@@ -31,6 +31,8 @@ CASES = {
     "sinc": (np.sinc, 2 * N(3, 4)),
     "sinc near and at 0": (np.sinc, np.array([0.0, 1e-9, -1e-3, 0.1, 0.3183, 0.319])),
     "sinc of complex numbers": (np.sinc, np.append(C(4), 0)),
+    "derivatives of sinc": (lambda z: sine_over(z, order=2) * sine_over(z, order=5), 3 * N(4)),
+    "derivatives of i0": (lambda x: bessel_i(x, order=1) * bessel_i(x, order=4), 3 * N(4)),
     "i0": (np.i0, 3 * N(3, 4)),
     "i0 at 0, at its borders, and far out": (np.i0, np.array([0.0, 8.0, -20.0, 20.1, 23.0])),
 }

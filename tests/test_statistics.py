@@ -16,6 +16,8 @@ CASES = {
     "cov": (np.cov, N(3, 4)),
     "cov of a vector": (np.cov, N(4)),
     "cov of two": (lambda m, y: np.cov(m, y, bias=True), N(4), N(2, 4)),
+    "cov with a list": (lambda m: np.cov(m, [1, 2, 4]) + np.cov([1, 2, 4], m), N(3)),
+    "cov of many": (lambda m, w: np.cov(m, aweights=w) + np.cov(m), N(6, 200), P(200)),
     "cov of columns": (lambda m, y: np.cov(m, y, rowvar=False, ddof=2), N(4, 2), N(4)),
     "cov with frequencies": (lambda m: np.cov(m, fweights=F), N(2, 4)),
     "cov with weights": (lambda m, w: np.cov(m, aweights=w), N(2, 4), P(4)),
@@ -44,6 +46,7 @@ CASES = {
     "density in a range": (lambda w: np.histogram(N(2, 3) * 0, 3, (-1, 2), True, w)[0], P(2, 3)),
     "density between edges": (lambda e: np.histogram([0, 0.9, 0.8, 2], e, density=True), EDGES),
     "edges": (lambda a: np.histogram_bin_edges(a, "sqrt"), N(3, 4)),
+    "edges of nothing": (lambda a: np.histogram(a, 2)[1] * 1.0 + np.sum(a), N(0)),
     "edges of equal values": (lambda x: np.histogram_bin_edges(x, 2), N()),
     "histogram2d": (lambda x, y: np.histogram2d(x, y, [2, EDGES], density=True)[:2], N(5), N(5)),
     "histogram2d of weights": (

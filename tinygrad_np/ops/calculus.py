@@ -37,6 +37,7 @@ def _pairs(a, axis):
 
 @implements(np.diff)
 def _diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
+    """a_(i+1) - a_i, n times over, where a number to prepend or append stands for a whole edge."""
     if n < 0:
         raise ValueError(f"np.diff: n must not be negative, it is {n}")
     if n == 0:
@@ -58,6 +59,7 @@ def _diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
 
 @implements(np.ediff1d)
 def _ediff1d(ary, to_end=None, to_begin=None):
+    """The differences of neighbours between the ends, all in the dtype of `ary`."""
     ary = np.ravel(ary)
     parts = [np.ravel(part) for part in (to_begin, np.diff(ary), to_end) if part is not None]
     for part in parts:
@@ -77,7 +79,7 @@ def _by_slopes(f, x, *, axis, edge_order):
     points, (h₁ s₂ + h₂ s₁) / (h₁ + h₂); at an edge the nearest slope or, to second order, the
     parabola's again, s₁ - h₁ (s₂ - s₁) / (h₁ + h₂).
     """
-    f = np.moveaxis(f, axis, -1)
+    f, x = np.moveaxis(np.add(f, 0.0), axis, -1), np.add(x, 0.0)  # unsigned integers would wrap
     h = np.diff(x) if np.ndim(x) else np.broadcast_to(x, f.shape[-1] - 1)
     s = np.diff(f) / h
     first, last = s[..., :1], s[..., -1:]
@@ -103,6 +105,7 @@ gradient.defvjp_each(_vjp_of(_by_slopes))
 
 @implements(np.gradient)
 def _gradient(f, *varargs, axis=None, edge_order=1):
+    """`gradient` along each axis with its own spacing."""
     axes = range(np.ndim(f)) if axis is None else normalize_axis_tuple(axis, np.ndim(f))
     if len(varargs) == 1 and np.ndim(varargs[0]) == 0:
         varargs *= len(axes)
@@ -124,6 +127,7 @@ def _gradient(f, *varargs, axis=None, edge_order=1):
 
 @implements(np.trapezoid)
 def _trapezoid(y, x=None, dx=1.0, axis=-1):
+    """Σ (x_(i+1) - x_i) (y_i + y_(i+1)) / 2."""
     y = _array(y)
     if x is not None:
         dx = np.diff(x, axis=-1 if np.ndim(x) == 1 else axis)
@@ -134,6 +138,8 @@ def _trapezoid(y, x=None, dx=1.0, axis=-1):
 
 
 def _running(function, running, identity):
+    """Register a running total, which may begin with that of nothing."""
+
     @implements(function)
     def rule(x, /, *, axis=None, dtype=None, include_initial=False):
         x = np.atleast_1d(x)
@@ -164,9 +170,11 @@ def _by_segments(x, xp, fp, left=None, right=None):
     width = xp[j] - xp[i]
     empty = np.equal(width, 0)
     slope = (fp[j] - fp[i]) / np.where(empty, 1, width)
-    y = np.where(empty, fp[j], fp[i] + slope * (x - xp[i]))
-    y = np.where(np.less(x, xp[0]), fp[0] if left is None else left, y)
-    return np.where(np.greater(x, xp[-1]), fp[-1] if right is None else right, y)
+    before, behind = np.less(x, xp[0]), np.greater(x, xp[-1])
+    within = np.where(before | behind, 0, x - xp[i])  # so that an infinite x harms no gradient
+    y = np.where(empty, fp[j], fp[i] + slope * within)
+    y = np.where(before, fp[0] if left is None else left, y)
+    return np.where(behind, fp[-1] if right is None else right, y)
 
 
 @primitive
@@ -184,6 +192,7 @@ interp.defvjp_each(_vjp_of(_by_segments))
 
 @implements(np.interp)
 def _interp(x, xp, fp, left=None, right=None, period=None):
+    """`interp`, after the points within one period were sorted and continued on either side."""
     if period is None:
         return interp(x, xp, fp, left, right)
     if period == 0:

@@ -97,7 +97,8 @@ def _over_axes(function, one_axis, last_axis, default_axes):
             if not backwards:
                 s[-1] = 2 * (s[-1] - 1)
         s = [a.shape[axis] if n == -1 else n for n, axis in zip(s, axes, strict=True)]
-        steps = [*zip([one_axis] * (len(s) - 1) + [last_axis], s, axes, strict=True)]
+        transforms = [*[one_axis] * (len(s) - 1), last_axis][: len(s)]
+        steps = [*zip(transforms, s, axes, strict=True)]
         for transform, n, axis in steps[::-1] if backwards else steps:
             a = transform(a, n, axis, norm)
         return a

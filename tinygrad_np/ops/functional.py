@@ -15,6 +15,7 @@ def _apply_along_axis(func1d, axis, arr, *args, **kwargs):
     if 0 in slices.shape[:-1]:
         raise ValueError(f"np.apply_along_axis: arr {arr.shape} has no slices along {axis}")
     results = [func1d(slices[i], *args, **kwargs) for i in np.ndindex(slices.shape[:-1])]
+    results = [np.stack(r) if isinstance(r, (list, tuple)) else r for r in results]
     stacked = np.reshape(np.stack(results), slices.shape[:-1] + np.shape(results[0]))
     made = np.ndim(results[0])  # axes, which stand where the axis stood
     return np.moveaxis(stacked, range(-made, 0), range(axis, axis + made))

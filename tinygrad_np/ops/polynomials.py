@@ -23,7 +23,8 @@ def _vander_vjp(g, y, x, N=None, increasing=False):
 def _roots_vjp(g, r, p):
     """From p(r) = 0: p'(r) dr + Σ_k rⁿ⁻ᵏ dp_k = 0, for every root r, which must be a simple one.
 
-    Of a multiple root the derivative is infinite.
+    Of a multiple root the derivative is infinite. The roots that a leading coefficient brings in
+    when it moves away from 0 come from infinity, and are none of r.
     """
     coefficients = np.ravel(p)
     steps = g / np.polyval(np.polyder(coefficients), r)
@@ -36,6 +37,7 @@ primitive(np.roots).defvjp(_roots_vjp)
 
 @implements(np.polyval)
 def _polyval(p, x):
+    """Horner's rule: (…(p_0 x + p_1) x + …) x + p_n."""
     if isinstance(x, np.poly1d):
         raise NotImplementedError("np.polyval: x is a poly1d, which can't hold a Tensor")
     p, x = (a if isinstance(a, Tensor) else np.asarray(a) for a in (p, x))
@@ -47,6 +49,7 @@ def _polyval(p, x):
 
 @implements(np.polyder)
 def _polyder(p, m=1):
+    """k p_k, one power lower, m times over."""
     if m < 0:
         raise ValueError(f"np.polyder: m must not be negative, it is {m}")
     for _ in range(m):
@@ -56,6 +59,7 @@ def _polyder(p, m=1):
 
 @implements(np.polyint)
 def _polyint(p, m=1, k=None):
+    """p_k / (k + 1), one power higher, and a constant k behind, m times over."""
     if m < 0:
         raise ValueError(f"np.polyint: m must not be negative, it is {m}")
     k = np.zeros(m) if k is None else np.atleast_1d(k)
@@ -86,6 +90,7 @@ def _polysub(a1, a2):
 
 @implements(np.polymul)
 def _polymul(a1, a2):
+    """The coefficients convolved."""
     return np.convolve(*map(_without_leading_zeros, (a1, a2)))
 
 
@@ -111,6 +116,7 @@ def _polydiv(u, v):
 
 @implements(np.poly)
 def _poly(seq_of_zeros):
+    """Π (x - r) over the roots, or over a matrix's eigenvalues; real for pairs of roots."""
     roots = np.atleast_1d(seq_of_zeros)
     if roots.ndim == 2 and roots.shape[0] == roots.shape[1] != 0:
         roots = np.linalg.eigvals(roots)

@@ -64,9 +64,8 @@ primitive(np.correlate, flops=_convolution_flops).defvjp(_correlate_vjp_left, _c
 primitive(np.unwrap).defvjp(lambda g, y, p, discont=None, axis=-1, period=2 * math.pi: g)
 
 
-# Special functions. Each belongs to a family that its derivatives stay in, so that any order of
-# derivative is as exact as the function: no difference of nearly equal numbers is ever divided by
-# a small one.
+# Special functions. Each belongs to a family that holds its derivatives too, so that those of any
+# order are as exact as the function, also at 0.
 
 
 @primitive
@@ -85,11 +84,13 @@ def sine_over(z, *, order):
     far = np.sin(z) / divisor
     for n in range(1, order + 1):
         far = (np.sin(z + n * (np.pi / 2)) - n * far) / divisor
-    near, z = np.zeros_like(z), np.where(small, z, 0)
-    for k in range((order + 1) // 2, 2 * order + 12):
-        term = z ** (2 * k - order) / (math.factorial(2 * k - order) * (2 * k + 1))
-        near = near + (-1) ** k * term
-    return np.where(small, near, far)
+    coefficients = [
+        (-1) ** k / (math.factorial(2 * k - order) * (2 * k + 1))
+        for k in range((order + 1) // 2, 2 * order + 12)
+    ]
+    z = np.where(small, z, 0)
+    near = np.polyval(coefficients[::-1], z * z) * (z if order % 2 else 1)
+    return np.where(small, near, far).astype(z.dtype)
 
 
 @primitive
@@ -132,6 +133,6 @@ bessel_i.defvjp(
         g * (bessel_i(x, order=abs(order - 1)) + bessel_i(x, order=order + 1)) / 2
     )
 )
-# sinc(x) = sin(πx) / (πx)
+# sinc(x) = s_0(πx)
 primitive(np.sinc).defvjp(lambda g, y, x: g * np.pi * sine_over(np.pi * x, order=1))
 primitive(np.i0).defvjp(lambda g, y, x: g * bessel_i(x, order=1))

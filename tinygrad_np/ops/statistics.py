@@ -22,7 +22,7 @@ def _cov(
     elif ddof != int(ddof):
         raise ValueError(f"np.cov: ddof must be an integer, it is {ddof}")
     if dtype is None:
-        dtype = np.result_type(plain(m), np.float64, *([] if y is None else [plain(y)]))
+        dtype = np.result_type(np.float64, *(np.asarray(plain(x)) for x in (m, y) if x is not None))
     x = _rows(m, rowvar, np.ndim(m) != 1, dtype)
     if x.shape[0] == 0:
         return np.zeros((0, 0))
