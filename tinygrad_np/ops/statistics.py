@@ -138,7 +138,7 @@ def _histogram(count, samples, bins, ranges, density, weights):
     if density:
         total = np.sum(counts)
         for i, edge in enumerate(edges):
-            shape = [-1 if i == axis else 1 for axis in np.arange(counts.ndim)]
+            shape = [-1 if i == axis else 1 for axis in range(counts.ndim)]
             counts = counts / np.reshape(np.astype(np.diff(edge), np.float64), shape)
         counts = counts / total
     return counts, edges
