@@ -1,4 +1,4 @@
-"""Reductions over axes, running sums and differences, with NumPy's own arguments.
+"""Reductions over axes and running sums, with NumPy's own arguments.
 
 The cotangent of a reduction has its output's shape. `_expand` gives it back the axes that were
 reduced, with length 1, so that it broadcasts against the input.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.primitive import implements, primitive
 
@@ -147,14 +147,6 @@ def _average(a, axis=None, weights=None, *, keepdims=False):
         weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(np.shape(a))])
     total = np.sum(a * weights, axis=axis, keepdims=keepdims)
     return total / np.sum(weights, axis=axis, keepdims=keepdims)
-
-
-@implements(np.diff)
-def _diff(a, n=1, axis=-1):
-    before = (slice(None),) * normalize_axis_index(axis, a.ndim)
-    for _ in range(n):
-        a = a[(*before, slice(1, None))] - a[(*before, slice(-1))]
-    return a
 
 
 @implements(np.ptp)
