@@ -88,14 +88,34 @@ def test_values_and_derivatives(name):
 
 MASKED = {
     # name: (function, where, its gradient there, the diagonal of its Hessian)
-    "log": (lambda x: np.log(x, where=x > 0), [2.0, 0.0, -1.0], [0.5, 0, 0], [-0.25, 0, 0]),
-    "sqrt": (lambda x: np.sqrt(x, where=x > 0), [4.0, 0.0, -1.0], [0.25, 0, 0], [-1 / 32, 0, 0]),
-    "divide": (lambda x: np.divide(1, x, where=x != 0), [2.0, 0.0], [-0.25, 0], [0.25, 0]),
-    "broadcast": (lambda x: np.add(x**2, 1, where=[[True], [False]]), [2.0, 3.0], [4, 6], [2, 2]),
-    "modf": (lambda x: np.modf(x, where=x > 0)[0] ** 2, [1.5, -0.5], [1, 0], [2, 0]),
-    "number": (lambda x: np.multiply(x[0], x[0], where=[True, False]), [3.0], [6], [2]),
+    "log": (
+        lambda x: np.log(x, where=x > 0, out=None),
+        [2.0, 0.0, -1.0],
+        [0.5, 0, 0],
+        [-0.25, 0, 0],
+    ),
+    "sqrt": (
+        lambda x: np.sqrt(x, where=x > 0, out=None),
+        [4.0, 0.0, -1.0],
+        [0.25, 0, 0],
+        [-1 / 32, 0, 0],
+    ),
+    "divide": (
+        lambda x: np.divide(1, x, where=x != 0, out=None),
+        [2.0, 0.0],
+        [-0.25, 0],
+        [0.25, 0],
+    ),
+    "broadcast": (
+        lambda x: np.add(x**2, 1, where=[[True], [False]], out=None),
+        [2.0, 3.0],
+        [4, 6],
+        [2, 2],
+    ),
+    "modf": (lambda x: np.modf(x, where=x > 0, out=None)[0] ** 2, [1.5, -0.5], [1, 0], [2, 0]),
+    "number": (lambda x: np.multiply(x[0], x[0], where=[True, False], out=None), [3.0], [6], [2]),
     "in dtype": (
-        lambda x: np.reciprocal(x, where=[True, False], dtype="f8"),
+        lambda x: np.reciprocal(x, where=[True, False], dtype="f8", out=None),
         [2, 0],
         [-0.25, 0],
         [0.25, 0],

@@ -68,7 +68,7 @@ def _converted(ufunc: Any, args: Any, dtype: Any, casting: Any) -> Any:
     outputs = (None,) * ufunc.nout
     signature = (None,) * ufunc.nin + (dtype,) * ufunc.nout
     loop = ufunc.resolve_dtypes((*kinds, *outputs), signature=signature, casting=casting)
-    arrays = (x if type(x) is Tensor else np.asarray(x) for x in args)
+    arrays: Any = (x if type(x) is Tensor else np.asarray(x) for x in args)
     return [x.astype(kind) for x, kind in zip(arrays, loop, strict=False)]
 
 
