@@ -112,7 +112,12 @@ MASKED = {
         [4, 6],
         [2, 2],
     ),
-    "modf": (lambda x: np.modf(x, where=x > 0, out=None)[0] ** 2, [1.5, -0.5], [1, 0], [2, 0]),
+    "modf": (
+        lambda x: np.modf(x, where=x > 0, out=(None, None))[0] ** 2,
+        [1.5, -0.5],
+        [1, 0],
+        [2, 0],
+    ),
     "number": (lambda x: np.multiply(x[0], x[0], where=[True, False], out=None), [3.0], [6], [2]),
     "in dtype": (
         lambda x: np.reciprocal(x, where=[True, False], dtype="f8", out=None),
