@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tinygrad_np as tg
 from tests.operation_checks import Draw, holds, tensors, values_are_numpys
@@ -84,6 +86,31 @@ def test_values_and_derivatives(name):
     if name == "in float32":
         return values_are_numpys(f, args)
     return holds(f, args)
+
+
+BINARY = (
+    "add subtract multiply divide power float_power hypot arctan2 logaddexp logaddexp2 maximum "
+    "minimum fmax fmin remainder fmod copysign"
+).split()
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_any_two_operands_of_any_shapes_and_dtypes(data):
+    function = getattr(np, data.draw(st.sampled_from(BINARY)))
+    whole = data.draw(st.lists(st.integers(0, 3), max_size=3))
+    rng = np.random.default_rng(len(whole))
+    operands = []
+    for _ in range(2):
+        shape = [data.draw(st.sampled_from([n, 1])) for n in whole]
+        shape = shape[data.draw(st.integers(0, len(shape))) :]
+        dtype = data.draw(st.sampled_from(["f2", "f4", "f8"]))
+        operands.append(rng.uniform(0.3, 2.0, shape).astype(dtype))
+    output, pullback = tg.vjp(function, *operands)
+    np.testing.assert_array_equal(output, function(*operands), strict=True)
+    for gradient, x in zip(pullback(np.ones_like(output)), operands, strict=True):
+        assert (gradient.shape, gradient.dtype) == (x.shape, x.dtype)
+    tg.check_grads(function, [x.astype(float) for x in operands])
 
 
 MASKED = {
@@ -202,7 +229,7 @@ DISCRETE = {
     "sign": np.sign,
     "the step": lambda x: np.heaviside(x, 0.5),
     "places": lambda x: (np.isin(x, [1.0]), np.spacing(x), np.signbit(x)),
-    "masked": lambda x: np.isnan(x, where=[True, True, True]),
+    "masked": lambda x: np.isnan(x, where=[True, True, True], out=None),
 }
 
 
@@ -223,6 +250,7 @@ ERRORS = {
         TypeError,
         r"np\.add\.at: it works in place.*\.at\[index\]\.add",
     ),
+    "clip where": (lambda t: np.clip(t, 0, 1, where=[True]), NotImplementedError, "clip: where="),
     "signature": (lambda t: np.exp(t, signature="d->d"), NotImplementedError, "exp: signature="),
     "no rule": (NO_RULE.reduce, NotImplementedError, r"lambda.*\.reduce has no derivative rule"),
     "casting": (

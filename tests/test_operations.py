@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 import tinygrad_np as tg
-from tests import test_elementwise, test_reductions, test_sorting
-from tinygrad_np.core.primitive import primitives
 
 rng = np.random.default_rng(1)
 
@@ -288,24 +286,6 @@ def test_single_precision_gives_gradients_in_single_precision(name):
     output, pullback = tg.vjp(f, *args)
     for gradient, arg in zip(pullback(tg.tree.map(np.ones_like, output)), args, strict=True):
         assert (gradient.shape, gradient.dtype) == (arg.shape, arg.dtype)
-
-
-# These have test files of their own.
-ELSEWHERE = {"activations", "losses", "convolution", "pooling", "ufunc_methods"}
-BUILT_IN = dict(primitives)  # before any test makes others
-
-
-def test_every_primitive_that_numpy_has_is_in_a_case():
-    used = set()
-    cases = ALL | test_elementwise.CASES | test_reductions.CASES | test_sorting.CASES
-    for f, *args in cases.values():
-        for output in tg.tree.leaves(f(*tensors(*args))):
-            if type(output) is tg.Tensor:
-                used |= {record.op.name for record in output.tape()}
-    for name, primitive in BUILT_IN.items():
-        path = (getattr(primitive.forward, "__module__", None) or "numpy").split(".")
-        if "core" not in path and ELSEWHERE.isdisjoint(path) and name != "dense":
-            assert name in used, f"{name} has no case in {__file__}"
 
 
 OPERATORS = "add sub mul truediv floordiv mod pow matmul lt le gt ge eq ne".split()

@@ -3,6 +3,10 @@
 For y = f(x), elementwise, the Jacobian is diagonal, and so the VJP is g · f'(x): one line an
 operation. Where f' is shortest in terms of the output (as for exp), the rule uses the output.
 Operands broadcast; the walk over the tape sums a cotangent over the axes that broadcasting added.
+Keywords (`where=`, `dtype=`) and methods (`np.add.reduce`) are in ufunc_methods.py.
+
+Where f is infinitely steep (the square root at 0), the gradient is infinite, with NumPy's warning.
+What a rule gives at a kink, a jump or an infinity stands beside it.
 
 For complex z, g · f'(z) is right without a conjugate: the convention is JAX's, in which the
 gradient of a real L is dL/dRe(z) - i dL/dIm(z).
@@ -241,9 +245,11 @@ clip.defvjp(
 
 
 @implements(np.clip)
-def _clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None):
+def _clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None, **keywords):
     if out is not None:
         raise TypeError("np.clip: out= would lose the gradient of a Tensor; use the result instead")
+    for name in keywords:
+        raise NotImplementedError(f"np.clip: {name}= has no derivative rule")
     return clip(a, a_min if min is None else min, a_max if max is None else max)
 
 

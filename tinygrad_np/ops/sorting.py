@@ -180,15 +180,23 @@ def _unique(
     )
     values = np.take(np.ravel(ar) if axis is None else ar, places[0], axis or 0)
     rest = places if return_index else places[1:]
-    return (values, *rest) if rest else values
+    if rest:
+        return (values, *rest)
+    if sorted:
+        return values
+    return _in_the_order_of(
+        np.unique(plain(ar), axis=axis, equal_nan=equal_nan, sorted=False), values
+    )
+
+
+def _in_the_order_of(same, values):
+    """Sorted values in the order that NumPy leaves them in where it need not sort."""
+    return values if same.ndim > 1 else values[np.argsort(np.argsort(same, kind="stable"))]
 
 
 @implements(np.unique_values)
 def _unique_values(x):
-    """As `np.unique_values`, which need not sort."""
-    distinct, first = np.unique(plain(x), return_index=True, equal_nan=False)
-    ranks = np.argsort(np.argsort(np.unique_values(plain(x)), kind="stable"))
-    return np.ravel(x)[first[ranks]] if distinct.size else np.ravel(x)
+    return _in_the_order_of(np.unique_values(plain(x)), np.unique(x, equal_nan=False))
 
 
 def _unique_with(function, **returned):
@@ -214,21 +222,7 @@ def _setdiff1d(ar1, ar2, assume_unique=False):
     return values[~np.isin(plain(values), plain(ar2))]
 
 
-# Methods of arrays that write into them
-
-
-def _in_place(name, instead):
-    def method(self, *args, **kwargs):
-        raise TypeError(f"Tensor.{name}: it works in place, and tensors are immutable; {instead}")
-
-    setattr(Tensor, name, method)
-
-
-for _name, _instead in {
-    "sort": "write np.sort(t)",
-    "partition": "write np.partition(t, kth)",
-    "fill": "write np.full_like(t, value)",
-    "put": "write t.at[index].set(values)",
-    "resize": "write np.resize(t, shape)",
-}.items():
-    _in_place(_name, _instead)
+@implements(np.setxor1d)
+def _setxor1d(ar1, ar2, assume_unique=False):
+    one, other = np.setdiff1d(ar1, ar2, assume_unique), np.setdiff1d(ar2, ar1, assume_unique)
+    return np.sort(np.concatenate((one, other)))
