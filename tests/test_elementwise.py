@@ -198,6 +198,7 @@ KINKS = {
     "logaddexp.reduce at inf": (np.logaddexp2.reduce, np.array([1.0, np.inf]), [0.0, 1.0]),
     "fmax.reduce of ties": (np.fmax.reduce, np.array([1.0, np.nan, 1.0]), [0.5, 0.0, 0.5]),
     "nothing to reduce": (lambda x: np.logaddexp(np.hypot.reduce(x), 0), np.zeros(0), np.zeros(0)),
+    "nothing to accumulate": (lambda x: np.sum(np.hypot.accumulate(x)), np.zeros(0), np.zeros(0)),
     "where it is 0": (lambda x: np.where(x == 0, 1, np.sin(x) / np.where(x == 0, 1, x)), 0.0, 0.0),
 }
 

@@ -36,6 +36,10 @@ CASES = {
     "ptp": (lambda x: np.ptp(x, (0, 1), keepdims=True) * np.ptp(x, axis=1, keepdims=True), N(2, 3)),
     "var": (lambda x: np.var(x, (0, 2), None, None, 1, True) + x.var(axis=()), N(2, 3, 2)),
     "var where": (lambda x: np.var(x, 1, where=MASK, ddof=0.5) * x.var(where=MASK), N(2, 3)),
+    "var where one is left": (
+        lambda x: np.var(x, 1, where=[True, False], ddof=0.5, mean=0.0),
+        N(3, 2),
+    ),
     "var by correction": (lambda x: np.var(x, -1, correction=1), N(2, 3)),
     "var about its mean": (lambda x: np.var(x, 1, mean=np.mean(x, 1, keepdims=True)), N(2, 3)),
     "var about any mean": (lambda x, m: np.var(x, 0, mean=m) * np.std(x, 0, mean=m), N(4, 3), N(3)),

@@ -106,13 +106,15 @@ def _var_vjp(
     given has minus that derivative.
     """
     n = _count(x, axis, where)
-    if mean is None:
+    if mean is None and where is True:
+        mean = np.mean(x, axis=axis, keepdims=True)
+    elif mean is None:  # without NumPy's warning where nothing is left
         mean = np.sum(x, axis=axis, keepdims=True, where=where) / n
     degrees = n - (ddof if correction is None else correction)
     if where is True:
         factor = 2 / degrees if degrees > 0 else math.nan  # as NumPy, which divides 0 by 0
     else:
-        factor = 2 * np.greater(degrees, 0) / np.maximum(degrees, 1)
+        factor = 2 / np.where(degrees > 0, degrees, np.inf)
     return _expand(g, x, axis, keepdims) * (factor * _chosen(where, np.conjugate(x - mean)))
 
 

@@ -103,7 +103,7 @@ def _folded(ufunc, x, axis, initial=None, where=True):
 
 
 @primitive(flops=_input_size)
-def reduce(x, *, ufunc, axis=0, keepdims=False, **options):
+def reduce(x, *, ufunc, axis, keepdims, **options):
     """y = f(… f(f(x₀, x₁), x₂) …, xₙ) along axes, for a universal function f.
 
     The VJP is that of those n calls.
@@ -111,7 +111,7 @@ def reduce(x, *, ufunc, axis=0, keepdims=False, **options):
     return ufunc.reduce(x, axis=axis, keepdims=keepdims, **options)
 
 
-def _reduce_vjp(g, y, x, *, ufunc, axis=0, keepdims=False, **options):
+def _reduce_vjp(g, y, x, *, ufunc, axis, keepdims, **options):
     def last(x):
         return np.reshape(_folded(ufunc, x, axis, **options)[-1], np.shape(g))
 
@@ -119,13 +119,13 @@ def _reduce_vjp(g, y, x, *, ufunc, axis=0, keepdims=False, **options):
 
 
 @primitive(flops=_input_size)
-def reduce_extremum(x, *, ufunc, axis=0, keepdims=False, **options):
+def reduce_extremum(x, *, ufunc, axis, keepdims, **options):
     """The greatest or the least element that is not NaN; those that attain it share g evenly."""
     return ufunc.reduce(x, axis=axis, keepdims=keepdims, **options)
 
 
 @primitive(flops=_input_size)
-def reduce_logaddexp(x, *, ufunc, axis=0, keepdims=False, **options):
+def reduce_logaddexp(x, *, ufunc, axis, keepdims, **options):
     """y = log Σ eˣ, or log₂ Σ 2ˣ. The VJP is g · eˣ⁻ʸ, the part of each in the sum.
 
     Where y is infinite, those elements that attain it share g evenly.
@@ -133,7 +133,7 @@ def reduce_logaddexp(x, *, ufunc, axis=0, keepdims=False, **options):
     return ufunc.reduce(x, axis=axis, keepdims=keepdims, **options)
 
 
-def _reduce_logaddexp_vjp(g, y, x, *, ufunc, axis=0, keepdims=False, initial=None, where=True):
+def _reduce_logaddexp_vjp(g, y, x, *, ufunc, axis, keepdims, initial=None, where=True):
     power = np.exp if ufunc is np.logaddexp else np.exp2
     g, y = _expand(g, x, axis, keepdims), _expand(y, x, axis, keepdims)
     hidden = np.isinf(y) | ~np.broadcast_to(where, x.shape)
@@ -143,9 +143,7 @@ def _reduce_logaddexp_vjp(g, y, x, *, ufunc, axis=0, keepdims=False, initial=Non
 
 
 reduce.defvjp(_reduce_vjp)
-reduce_extremum.defvjp(
-    lambda g, y, x, *, ufunc, **options: _extremum_vjp(g, y, x, **{"axis": 0, **options})
-)
+reduce_extremum.defvjp(lambda g, y, x, *, ufunc, **options: _extremum_vjp(g, y, x, **options))
 reduce_logaddexp.defvjp(_reduce_logaddexp_vjp)
 
 _NAMED: Any = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
@@ -169,12 +167,15 @@ def _reduce(ufunc, array, axis=0, dtype=None, out=None, keepdims=False, **option
 
 
 @primitive
-def accumulate(x, *, ufunc, axis=0):
+def accumulate(x, *, ufunc, axis):
     """y₀ = x₀, yₖ = f(yₖ₋₁, xₖ) along an axis. The VJP is that of those calls."""
     return ufunc.accumulate(x, axis)
 
 
-def _accumulate_vjp(g, y, x, *, ufunc, axis=0):
+def _accumulate_vjp(g, y, x, *, ufunc, axis):
+    if x.size == 0:
+        return g
+
     def values(x):
         return np.stack(_folded(ufunc, x, axis), axis)
 
@@ -196,7 +197,7 @@ def _accumulate(ufunc, array, axis=0, dtype=None, out=None):
 
 
 @primitive(flops=_input_size)
-def reduceat(x, *, ufunc, indices, axis=0, dtype=None):
+def reduceat(x, *, ufunc, indices, axis, dtype):
     """The reductions of x[i:j] along an axis, for i and j that follow each other in `indices`.
 
     Where i ≥ j that is x[i] alone, and the last goes to the end. The VJP is that of those
@@ -205,7 +206,7 @@ def reduceat(x, *, ufunc, indices, axis=0, dtype=None):
     return ufunc.reduceat(x, indices, axis, dtype)
 
 
-def _reduceat_vjp(g, y, x, *, ufunc, indices, axis=0, dtype=None):
+def _reduceat_vjp(g, y, x, *, ufunc, indices, axis, dtype):
     def parts(x):
         x = np.moveaxis(x, axis, 0)
         ends = [*indices[1:], len(x)]
