@@ -210,6 +210,49 @@ def test_gradients_at_kinks_and_extremes(name):
         np.testing.assert_allclose(tg.grad(f)(x), expected, rtol=1e-9, atol=0)
 
 
+HIDDEN = {
+    # name: (function, where, its gradient there, the diagonal of its Hessian)
+    "sqrt": (lambda x: np.where(x > 0, np.sqrt(x), 0), [4, 0, -1], [0.25, 0, 0], [-1 / 32, 0, 0]),
+    "log": (lambda x: np.where(x > 0, x * np.log(x), 0), [1, 0, -1], [1, 0, 0], [1, 0, 0]),
+    "power": (lambda x: np.where(x > 0, x**1.5, x), [4, 0, -1], [3, 1, 1], [0.375, 0, 0]),
+    "1/x": (lambda x: np.where(x == 0, 0, 1 / x), [2, 0], [-0.25, 0], [0.25, 0]),
+    "sin x / x": (lambda x: np.where(x == 0, 1, np.sin(x) / x), [0], [0], [0]),
+    "exp": (lambda x: np.where(x > 9, x, np.exp(x)), [0, 1e4], [1, 1], [1, 0]),
+    "select": (lambda x: np.select([x > 0], [np.log(x)], x), [1, 0], [1, 1], [-1, 0]),
+    "broadcast": (
+        lambda x: np.where(np.array([[True, False]] * 2), np.sqrt(x) * np.ones((2, 1)), 1),
+        *([4, -1], [0.5, 0], [-1 / 16, 0]),
+    ),
+    "twice hidden": (
+        lambda x: (
+            np.where(x > 0, np.sqrt(x), 0) + np.where(x > 0, np.where(x > 2, np.log(x), 1), 0)
+        ),
+        *([4, -1], [0.5, 0], [-1 / 32 - 1 / 16, 0]),
+    ),
+    "parts": (lambda x: np.where(x > 0, np.modf(x)[0], 0), [0.5, -1], [1, 0], [0, 0]),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_where_hides_the_branch_it_does_not_choose(name):
+    f, x, gradient, second = HIDDEN[name]
+    x = np.array(x, float)
+    total = tg.grad(lambda x: np.sum(f(x)))
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(total(x), gradient)
+        np.testing.assert_array_equal(tg.grad(lambda x: np.sum(total(x)))(x), second)
+
+
+def test_where_hides_nothing_that_is_also_used_elsewhere():
+    def f(x):
+        root = np.sqrt(x)
+        return np.where(x > 0, root, 0) + root
+
+    with np.errstate(divide="ignore"):
+        assert tg.grad(f)(0.0) == np.inf
+        assert tg.grad(lambda x: f(x) * 0 + np.where(x > 0, np.sqrt(x), 1))(4.0) == 0.25
+
+
 @pytest.mark.parametrize(
     ("f", "x"), [(np.sqrt, 0.0), (np.cbrt, 0.0), (np.arcsin, 1.0), (lambda x: x**0.5, 0.0)]
 )

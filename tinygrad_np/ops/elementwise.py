@@ -190,7 +190,12 @@ primitive(np.absolute).defvjp(
     lambda g, y, x: g * (np.conj(x) / np.where(y == 0, 1, y) if x.dtype.kind == "c" else np.sign(x))
 )
 primitive(np.fabs).defvjp(lambda g, y, x: g * np.sign(x))
-primitive(np.where).defvjp(
+# What is not chosen gets a cotangent of 0 and passes on 0: np.where(x > 0, np.sqrt(x), 0) has the
+# derivative 0 for all x < 0, whatever that of the square root is there.
+_where = primitive(np.where)
+_where.elementwise = True
+_where.unused = lambda i, condition, x, y: np.not_equal(condition, 0) == (i == 2)
+_where.defvjp(
     lambda g, z, condition, x, y: None,
     lambda g, z, condition, x, y: np.where(condition, g, 0),
     lambda g, z, condition, x, y: np.where(condition, 0, g),
@@ -237,6 +242,7 @@ def _clip_vjp_high(g, y, x, low, high):
     return np.where(held if low is None else held | np.greater(low, high), g, 0)
 
 
+clip.elementwise = True
 clip.defvjp(
     lambda g, y, x, low, high: np.where(np.equal(x, y), g, 0),
     _clip_vjp_low,
@@ -319,6 +325,7 @@ def astype(x, dtype):
     return x.astype(dtype)
 
 
+astype.elementwise = True
 astype.defvjp(lambda g, y, x, dtype: g)
 
 
