@@ -50,13 +50,6 @@ CASES = {
         N(1, 1),
     ),
     "trapezoid of complex numbers": (np.trapezoid, C(4), C(4)),
-    "cumulative_sum": (lambda x: np.cumulative_sum(x, axis=-1, include_initial=True), N(2, 3)),
-    "cumulative_sum of a vector": (lambda x: np.cumulative_sum(x) ** 2, N(3)),
-    "cumulative_prod": (lambda x: np.cumulative_prod(x, axis=0, include_initial=True), N(3, 2)),
-    "cumulative_prod in another dtype": (
-        lambda x: np.cumulative_prod(x, dtype=np.complex128),
-        N(3),
-    ),
     "interp": (np.interp, np.array([[0.2, 2.9], [-1.0, 3.5]]), X, N(5)),
     "interp with ends": (np.interp, np.array([-1.0, 0.3, 4.0]), X, N(5), N(), N()),
     "interp at a number": (np.interp, np.array(0.8), X, N(5)),
@@ -135,7 +128,6 @@ ERRORS = {
     "too few points": (lambda t: np.gradient(t[:2], edge_order=2), ValueError, "too small"),
     "a negative order": (lambda t: np.diff(t, -1), ValueError, r"np\.diff: n must not be negative"),
     "ends of another kind": (lambda t: np.ediff1d(t, 1j), TypeError, r"np\.ediff1d: ends"),
-    "no axis": (lambda t: np.cumulative_sum(np.outer(t, t)), ValueError, "axis must be given"),
     "no period": (lambda t: np.interp(t, t, t, period=0), ValueError, "period must not be 0"),
 }
 

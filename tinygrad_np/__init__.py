@@ -27,7 +27,9 @@ from .ops import (  # noqa: F401
     reductions,
     shaping,
     signals,
+    sorting,
     statistics,
+    ufunc_methods,
 )
 from .ops.activations import (
     elu,

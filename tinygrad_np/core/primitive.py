@@ -45,6 +45,8 @@ class Primitive:
         self.vjps: Any = ()  # indexed by the argument's position
         self.differentiable = 0  # the arguments before this position have VJPs, all of them
         self.known: set[str] = set()  # keywords that every VJP has been found to take
+        self.elementwise = isinstance(forward, np.ufunc) and forward.signature is None
+        self.unused: Callable[..., Any] | None = None  # (position, *args) -> the elements left out
 
     def defvjp(self, *vjps: Callable[..., Any] | None) -> None:
         """State the VJPs, one for each positional argument, None for those without a derivative.

@@ -268,6 +268,9 @@ def pull_back(
         node -> cotangent, for every node reached that the tape has no record of.
     """
     checking = mode.get().checking
+    # node -> where its cotangent is 0 because a choice took another element. What an elementwise
+    # operation makes of that 0 is 0, even where its derivative is infinite or NaN.
+    hidden: dict[Any, Any] = {}
     for record in reversed(tape.records):
         g = cotangents.pop(record, None)
         if g is not None:
@@ -290,6 +293,8 @@ def pull_back(
                 cotangent = vjps[position](g, output, *args, **params)
                 if cotangent is None:
                     continue
+                if hidden or record.op.unused is not None:
+                    cotangent = _hide(hidden, record, position, parent, cotangent, cotangents)
                 data = parent.data
                 if not hasattr(cotangent, "dtype"):  # a Python number
                     cotangent = np.asarray(cotangent)
@@ -301,9 +306,40 @@ def pull_back(
                     accumulate(cotangents, parent, cotangent)
                 else:
                     cotangents[node] = cotangent
+        if hidden:
+            hidden.pop(record, None)
         if release:
             record.args, record.parents, record.output = None, (), None
     return cotangents
+
+
+def _hide(
+    hidden: dict[Any, Any],
+    record: Record,
+    position: int,
+    parent: Tensor,
+    cotangent: Any,
+    cotangents: dict[Any, Any],
+) -> Any:
+    """The cotangent with 0 at the places that a choice left unused, noted for the parent too."""
+    mask = hidden.get(record) if record.op.elementwise else None
+    if record.op.unused is not None:
+        unused = record.op.unused(position, *record.args)
+        mask = unused if mask is None else mask | unused
+    node = parent.record or parent
+    known = hidden.pop(node, None)
+    if mask is None:
+        return cotangent
+    if parent.position is None and (known is not None or node not in cotangents):
+        mask = np.broadcast_to(mask, record.output.shape)
+        reaches = mask
+        if mask.shape != parent.shape:  # a place is unused if every use of it is
+            uses = (~mask).astype(float)
+            reaches = _like_input(uses, np.broadcast_to(0.0, parent.shape), record, position) == 0
+        hidden[node] = reaches if known is None else reaches & known
+    if type(cotangent) is Tensor or not np.isfinite(cotangent).all():
+        cotangent = np.where(mask, 0, cotangent)
+    return cotangent
 
 
 def accumulate(cotangents: dict[Any, Any], tensor: Tensor, cotangent: Any) -> None:

@@ -213,8 +213,8 @@ class Tensor:
                 f"np.{ufunc.__name__}: out= (or an in-place operator such as +=) would write a "
                 f"Tensor into an array and lose its gradient; use the result instead"
             )
-        if method != "__call__":
-            raise NotImplementedError(_no_rule(f"np.{ufunc.__name__}.{method}"))
+        if kwargs or method != "__call__":
+            return rules[getattr(np.ufunc, method)](ufunc, *inputs, **kwargs)
         return _apply(ufunc, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:

@@ -137,27 +137,6 @@ def _trapezoid(y, x=None, dx=1.0, axis=-1):
     return np.sum(dx * (right + left) / 2.0, axis)
 
 
-def _running(function, running, identity):
-    """Register a running total, which may begin with that of nothing."""
-
-    @implements(function)
-    def rule(x, /, *, axis=None, dtype=None, include_initial=False):
-        x = np.atleast_1d(x)
-        if axis is None and x.ndim > 1:
-            raise ValueError(
-                f"np.{function.__name__}: axis must be given for an array of {x.ndim} dimensions"
-            )
-        axis = 0 if axis is None else axis
-        totals = running(x, axis=axis, dtype=dtype)
-        if not include_initial:
-            return totals
-        shape = [1 if i == axis % x.ndim else n for i, n in enumerate(x.shape)]
-        return np.concatenate([np.full(shape, identity, totals.dtype), totals], axis)
-
-
-_running(np.cumulative_sum, np.cumsum, 0)
-_running(np.cumulative_prod, np.cumprod, 1)
-
 # Interpolation
 
 

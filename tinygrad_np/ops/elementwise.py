@@ -3,6 +3,10 @@
 For y = f(x), elementwise, the Jacobian is diagonal, and so the VJP is g · f'(x): one line an
 operation. Where f' is shortest in terms of the output (as for exp), the rule uses the output.
 Operands broadcast; the walk over the tape sums a cotangent over the axes that broadcasting added.
+Keywords (`where=`, `dtype=`) and methods (`np.add.reduce`) are in ufunc_methods.py.
+
+Where f is infinitely steep (the square root at 0), the gradient is infinite, with NumPy's warning.
+What a rule gives at a kink, a jump or an infinity stands beside it.
 
 For complex z, g · f'(z) is right without a conjugate: the convention is JAX's, in which the
 gradient of a real L is dL/dRe(z) - i dL/dIm(z).
@@ -57,11 +61,12 @@ primitive(np.remainder).defvjp(
 )
 primitive(np.fmod).defvjp(
     lambda g, z, x, y: g,
-    lambda g, z, x, y: -g * np.trunc(x / y),
+    lambda g, z, x, y: -g * np.rint((x - z) / y),
 )
 primitive(np.negative).defvjp(lambda g, y, x: -g)
 primitive(np.reciprocal).defvjp(lambda g, y, x: -g * y * y)
 primitive(np.square).defvjp(lambda g, y, x: g * (2 * x))
+# g x / √(x² + y²): a kink at (0, 0), where the gradient is taken as 0
 primitive(np.hypot).defvjp(
     lambda g, z, x, y: g * x / np.where(z == 0, 1, z),
     lambda g, z, x, y: g * y / np.where(z == 0, 1, z),
@@ -78,6 +83,29 @@ def _divmod(x, y):
     return np.floor_divide(x, y), np.remainder(x, y)
 
 
+# A number in parts: x = whole + fraction, and x = mantissa · 2^exponent. Only the fraction and the
+# mantissa vary smoothly: at the rates 1 and 2^-exponent.
+
+_modf = primitive(np.modf)
+_modf.defvjp(lambda g, parts, x: g[0])
+primitive(np.frexp).defvjp(lambda g, parts, x: np.ldexp(g[0], np.negative(parts[1])))
+primitive(np.ldexp).defvjp(
+    lambda g, y, x, exponent: np.ldexp(g, exponent),
+    lambda g, y, x, exponent: None,
+)
+# One unit in the last place from x towards y: the step is constant, but where it doubles.
+primitive(np.nextafter).defvjp(
+    lambda g, z, x, y: g,
+    lambda g, z, x, y: None,
+)
+
+
+@implements(np.modf)
+def _fraction_and_whole(x):
+    fraction, whole = _modf(x)
+    return fraction, plain(whole)
+
+
 # Exponentials and logarithms
 
 primitive(np.exp).defvjp(lambda g, y, x: g * y)
@@ -89,27 +117,48 @@ primitive(np.log10).defvjp(lambda g, y, x: g / (x * math.log(10)))
 primitive(np.log1p).defvjp(lambda g, y, x: g / (x + 1))
 primitive(np.sqrt).defvjp(lambda g, y, x: g / (2 * y))
 primitive(np.cbrt).defvjp(lambda g, y, x: g / (3 * y * y))
-# d/dx log(eˣ + eʸ) = eˣ / (eˣ + eʸ), a ratio that can't overflow
-primitive(np.logaddexp).defvjp(
-    lambda g, z, x, y: g * np.exp(x - z),
-    lambda g, z, x, y: g * np.exp(y - z),
-)
-primitive(np.logaddexp2).defvjp(
-    lambda g, z, x, y: g * np.exp2(x - z),
-    lambda g, z, x, y: g * np.exp2(y - z),
-)
+
+
+def _logaddexp_vjp(power):
+    def vjp(g, z, x, y):
+        """g · eˣ⁻ᶻ, the part of x in eᶻ = eˣ + eʸ, which can't overflow.
+
+        Where z is infinite, that is 1 for the operand that attains it, and ½ where both do.
+        """
+        infinite = np.isinf(z)
+        part = power(np.where(infinite, 0, x) - np.where(infinite, 0, z))
+        return g * np.where(infinite, np.equal(x, z) / (1 + np.equal(x, y)), part)
+
+    return vjp
+
+
+for _logaddexp, _exponential in ((np.logaddexp, np.exp), (np.logaddexp2, np.exp2)):
+    _share = _logaddexp_vjp(_exponential)
+    primitive(_logaddexp).defvjp(
+        _share,
+        lambda g, z, x, y, share=_share: share(g, z, y, x),
+    )
 
 # Trigonometric and hyperbolic functions
 
 primitive(np.sin).defvjp(lambda g, y, x: g * np.cos(x))
 primitive(np.cos).defvjp(lambda g, y, x: -g * np.sin(x))
 primitive(np.tan).defvjp(lambda g, y, x: g * (1 + y * y))
-primitive(np.arcsin).defvjp(lambda g, y, x: g / np.sqrt(1 - x * x))
-primitive(np.arccos).defvjp(lambda g, y, x: -g / np.sqrt(1 - x * x))
+primitive(np.arcsin).defvjp(lambda g, y, x: g / np.sqrt((1 - x) * (1 + x)))
+primitive(np.arccos).defvjp(lambda g, y, x: -g / np.sqrt((1 - x) * (1 + x)))
 primitive(np.arctan).defvjp(lambda g, y, x: g / (1 + x * x))
+
+
+def _arctan2_vjp(g, z, x, y):
+    """g y / (x² + y²), the squares of which can't overflow; 0 at (0, 0), where all angles meet."""
+    r = np.hypot(x, y)
+    r = np.where(np.equal(r, 0), 1, r)
+    return g * (y / r) / r
+
+
 primitive(np.arctan2).defvjp(
-    lambda g, z, x, y: g * y / (np.square(x) + np.square(y)),
-    lambda g, z, x, y: -g * x / (np.square(x) + np.square(y)),
+    _arctan2_vjp,
+    lambda g, z, x, y: -_arctan2_vjp(g, z, y, x),
 )
 primitive(np.sinh).defvjp(lambda g, y, x: g * np.cosh(x))
 primitive(np.cosh).defvjp(lambda g, y, x: g * np.sinh(x))
@@ -117,7 +166,7 @@ primitive(np.tanh).defvjp(lambda g, y, x: g * (1 - y * y))
 primitive(np.arcsinh).defvjp(lambda g, y, x: g / np.sqrt(x * x + 1))
 # One root of x² - 1 would have the wrong sign for complex x in the left half plane.
 primitive(np.arccosh).defvjp(lambda g, y, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)))
-primitive(np.arctanh).defvjp(lambda g, y, x: g / (1 - x * x))
+primitive(np.arctanh).defvjp(lambda g, y, x: g / ((1 - x) * (1 + x)))
 for _degrees in (np.deg2rad, np.radians):
     primitive(_degrees).defvjp(lambda g, y, x: g * (math.pi / 180))
 for _radians in (np.rad2deg, np.degrees):
@@ -141,7 +190,12 @@ primitive(np.absolute).defvjp(
     lambda g, y, x: g * (np.conj(x) / np.where(y == 0, 1, y) if x.dtype.kind == "c" else np.sign(x))
 )
 primitive(np.fabs).defvjp(lambda g, y, x: g * np.sign(x))
-primitive(np.where).defvjp(
+# What is not chosen gets a cotangent of 0 and passes on 0: np.where(x > 0, np.sqrt(x), 0) has the
+# derivative 0 for all x < 0, whatever that of the square root is there.
+_where = primitive(np.where)
+_where.elementwise = True
+_where.unused = lambda i, condition, x, y: np.not_equal(condition, 0) == (i == 2)
+_where.defvjp(
     lambda g, z, condition, x, y: None,
     lambda g, z, condition, x, y: np.where(condition, g, 0),
     lambda g, z, condition, x, y: np.where(condition, 0, g),
@@ -156,36 +210,77 @@ def _select(condlist, choicelist, default=0):
     return chosen
 
 
+# |x| with the sign of y, which jumps where y changes its sign
 primitive(np.copysign).defvjp(
     lambda g, z, x, y: g * np.copysign(1, x) * np.copysign(1, y),
     lambda g, z, x, y: None,
 )
 
 
+@implements(np.heaviside)
+def _heaviside(x1, x2):
+    # A step of x1; the value x2 that stands at the step can vary.
+    return np.where(np.equal(x1, 0), x2, np.heaviside(plain(x1), plain(x2)))
+
+
 @primitive
 def clip(x, low, high):
-    """y = x, held between two bounds, of which either may be None.
+    """y = min(max(x, low), high), where either bound may be None.
 
     The VJP is g for what attains y: for x inside the bounds and on them, for a bound outside of it.
     """
     return np.clip(x, low, high)
 
 
+def _clip_vjp_low(g, y, x, low, high):
+    held = np.less(x, low)
+    return np.where(held if high is None else held & np.less_equal(low, high), g, 0)
+
+
+def _clip_vjp_high(g, y, x, low, high):
+    held = np.greater(x, high)
+    return np.where(held if low is None else held | np.greater(low, high), g, 0)
+
+
+clip.elementwise = True
 clip.defvjp(
     lambda g, y, x, low, high: np.where(np.equal(x, y), g, 0),
-    lambda g, y, x, low, high: np.where(np.less(x, low), g, 0),
-    lambda g, y, x, low, high: np.where(np.greater(x, high), g, 0),
+    _clip_vjp_low,
+    _clip_vjp_high,
 )
 
 
 @implements(np.clip)
-def _clip(a, a_min=None, a_max=None, *, min=None, max=None):
+def _clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None, **keywords):
+    if out is not None:
+        raise TypeError("np.clip: out= would lose the gradient of a Tensor; use the result instead")
+    for name in keywords:
+        raise NotImplementedError(f"np.clip: {name}= has no derivative rule")
     return clip(a, a_min if min is None else min, a_max if max is None else max)
+
+
+@primitive
+def nan_to_num(x, nan, posinf, neginf):
+    """y = x, with numbers in place of NaN and infinities, in each part of a complex x.
+
+    The VJP is g for what was kept, 0 for what was replaced.
+    """
+    return np.nan_to_num(x, True, nan, posinf, neginf)
+
+
+def _nan_to_num_vjp(g, y, x, nan, posinf, neginf):
+    if x.dtype.kind == "c":
+        real = np.where(np.isfinite(np.real(x)), np.real(g), 0)
+        return real + 1j * np.where(np.isfinite(np.imag(x)), np.imag(g), 0)
+    return np.where(np.isfinite(x), g, 0)
+
+
+nan_to_num.defvjp(_nan_to_num_vjp)
 
 
 @implements(np.nan_to_num)
 def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
-    return np.where(np.isfinite(x), x, np.nan_to_num(plain(x), True, nan, posinf, neginf))
+    return nan_to_num(x, nan, posinf, neginf)
 
 
 # Complex numbers
@@ -193,6 +288,26 @@ def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
 primitive(np.real).defvjp(lambda g, y, z: g)
 primitive(np.imag).defvjp(lambda g, y, z: g * -1j)
 primitive(np.conjugate).defvjp(lambda g, y, z: np.conjugate(g))
+
+
+def _sign_vjp(g, y, z):
+    """y = z / |z| only turns, dy = i y Im(y* dz) / |z|: the VJP is i y* Im(g y) / |z|, 0 at 0."""
+    size = np.abs(z)
+    return 1j * np.conjugate(y) * np.imag(g * y) / np.where(np.equal(size, 0), 1, size)
+
+
+_sign = primitive(np.sign)
+_sign.defvjp(_sign_vjp)
+
+
+@implements(np.sign)
+def _sign_of(x):
+    return _sign(x) if x.dtype.kind == "c" else np.sign(x.data)  # which is constant between jumps
+
+
+@implements(np.real_if_close)
+def _real_if_close(a, tol=100):
+    return np.real(a) if np.isrealobj(np.real_if_close(a.data, tol)) else a
 
 
 @implements(np.angle)
@@ -210,6 +325,7 @@ def astype(x, dtype):
     return x.astype(dtype)
 
 
+astype.elementwise = True
 astype.defvjp(lambda g, y, x, dtype: g)
 
 
@@ -229,15 +345,16 @@ def _full_like(a, fill_value, dtype=None):
 
 # These are constant between jumps, or not numbers at all: tensors give plain arrays.
 
-_DISCRETE = (
+DISCRETE = set(
     "less less_equal greater greater_equal equal not_equal isnan isinf isfinite isclose allclose "
     "array_equal array_equiv isposinf isneginf iscomplex isreal iscomplexobj isrealobj logical_and "
-    "logical_or logical_not logical_xor signbit sign heaviside floor ceil rint trunc fix round "
+    "logical_or logical_not logical_xor signbit floor ceil rint trunc fix round "
     "around floor_divide spacing argmax argmin argsort argpartition argwhere nonzero "
     "flatnonzero count_nonzero nanargmax nanargmin any all shape ndim size zeros_like ones_like "
     "empty_like result_type can_cast common_type min_scalar_type searchsorted digitize "
     "lexsort tril_indices_from triu_indices_from diag_indices_from "
-    "broadcast_shapes may_share_memory shares_memory array2string array_repr array_str"
+    "bitwise_and bitwise_or bitwise_xor invert left_shift right_shift bitwise_count gcd lcm isin "
+    "broadcast_shapes may_share_memory shares_memory array2string array_repr array_str".split()
 )
-for _name in _DISCRETE.split():
+for _name in DISCRETE:
     discrete(getattr(np, _name))

@@ -159,21 +159,3 @@ def _tril(m, k=0):
 @implements(np.triu)
 def _triu(m, k=0):
     return np.where(np.triu(np.ones(m.shape, bool), k), m, 0)
-
-
-def _sort_vjp(g, y, x, axis=-1, kind=None, order=None, stable=None):
-    """Each element's cotangent lies at its rank."""
-    if axis is None:
-        return np.reshape(_sort_vjp(g, y, np.ravel(x), 0), x.shape)
-    ranks = np.argsort(np.argsort(x, axis, kind="stable"), axis)
-    return np.take_along_axis(g, ranks, axis)
-
-
-def _partition_vjp(g, y, x, kth, axis=-1, kind="introselect", order=None):
-    """That of sorting, once g is put in the order that sorts y."""
-    sorts = np.argsort(y, -1 if axis is None else axis)
-    return _sort_vjp(np.take_along_axis(g, sorts, -1 if axis is None else axis), y, x, axis)
-
-
-moves(np.sort).defvjp(_sort_vjp)
-moves(np.partition).defvjp(_partition_vjp)

@@ -11,7 +11,8 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..core.primitive import implements, primitive
+from ..core.primitive import implements, plain, primitive
+from ..core.tensor import Tensor
 
 
 def _expand(g, x, axis, keepdims):
@@ -22,10 +23,19 @@ def _expand(g, x, axis, keepdims):
     return np.expand_dims(g, axis)
 
 
-def _count(x, axis):
-    """How many elements went into each element of the output."""
+def _count(x, axis, where=True):
+    """How many elements went into each element of the output; at least 1 where some are left out.
+
+    The shape is that of the expanded output.
+    """
+    if where is not True:
+        return np.maximum(np.sum(np.broadcast_to(where, x.shape), axis=axis, keepdims=True), 1)
     axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
     return math.prod(x.shape[a] for a in axes)
+
+
+def _chosen(where, x, otherwise=0):
+    return x if where is True else np.where(where, x, otherwise)
 
 
 def _input_size(output, x, *args, **kwargs):
@@ -34,17 +44,13 @@ def _input_size(output, x, *args, **kwargs):
 
 def _sum_vjp(g, y, x, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=True):
     """Every element enters its sum once: g, repeated along the reduced axes."""
-    g = np.broadcast_to(_expand(g, x, axis, keepdims), x.shape)
-    return g if where is True else np.where(where, g, 0)
+    return _chosen(where, np.broadcast_to(_expand(g, x, axis, keepdims), x.shape))
 
 
 def _mean_vjp(g, y, x, axis=None, dtype=None, out=None, keepdims=False, where=True):
     """A sum divided by the number n of its terms: g / n."""
-    if where is True:
-        n = _count(x, axis)
-    else:
-        n = np.sum(np.broadcast_to(where, x.shape), axis=axis, keepdims=keepdims)
-    return _sum_vjp(g / n, y, x, axis, keepdims=keepdims, where=where)
+    g = _expand(g, x, axis, keepdims) / _count(x, axis, where)
+    return _sum_vjp(g, y, x, axis, keepdims=True, where=where)
 
 
 def _products_before(x):
@@ -52,48 +58,77 @@ def _products_before(x):
     return np.cumprod(np.concatenate([np.ones_like(x[..., :1]), x[..., :-1]], -1), -1)
 
 
-def _prod_vjp(g, y, x, axis=None, dtype=None, out=None, keepdims=False):
+def _prod_vjp(g, y, x, axis=None, dtype=None, out=None, keepdims=False, initial=1, where=True):
     """g times the product of all other elements, right also where elements are 0.
 
     The others' product is that of those before times that of those after.
     """
+    x = _chosen(where, x, 1)
     axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
     last = tuple(range(-len(axes), 0))
     moved = np.moveaxis(x, axes, last)
     rows = np.reshape(moved, (*moved.shape[: x.ndim - len(axes)], _count(x, axes)))
     others = _products_before(rows) * np.flip(_products_before(np.flip(rows, -1)), -1)
     others = np.moveaxis(np.reshape(others, moved.shape), last, axes)
-    return _expand(g, x, axis, keepdims) * others
+    return _chosen(where, _expand(g, x, axis, keepdims) * initial * others)
 
 
-def _extremum_vjp(g, y, x, axis=None, out=None, keepdims=False):
-    """g to the extremum; where several elements attain it, each gets an even share, as in JAX."""
-    attains = np.equal(x, _expand(y, x, axis, keepdims))
-    ties = np.sum(attains, axis=axis, keepdims=True).astype(g.dtype)
+def _extremum_vjp(g, y, x, axis=None, out=None, keepdims=False, initial=None, where=True):
+    """g to the extremum; where several elements attain it, each gets an even share, as in JAX.
+
+    So does `initial`, which may be the extremum alone. NaN attains nothing.
+    """
+    y = plain(_expand(y, x, axis, keepdims))
+    attains = np.equal(x, y) & where
+    ties = np.sum(attains, axis=axis, keepdims=True)
+    if initial is not None:
+        ties = ties + np.equal(y, initial)
+    ties = np.maximum(ties, 1).astype(g.dtype)
     return np.where(attains, _expand(g, x, axis, keepdims) / ties, 0)
 
 
-def _var_vjp(g, y, x, axis=None, dtype=None, out=None, ddof=0, keepdims=False):
-    """Σ |x - mean|² / (n - ddof) has the derivative 2 (x - mean)* / (n - ddof).
+def _var_vjp(
+    g,
+    y,
+    x,
+    mean=None,
+    *,
+    axis=None,
+    dtype=None,
+    ddof=0,
+    keepdims=False,
+    where=True,
+    correction=None,
+):
+    """Σ |x - m|² / (n - ddof) has the derivative 2 (x - m)* / (n - ddof) with respect to x.
 
-    The mean moves with x too, but that adds nothing: Σ (x - mean) is 0.
+    Where m is the mean, it moves with x too, but that adds nothing: Σ (x - m) is 0. A mean that was
+    given has minus that derivative.
     """
-    centred = np.conjugate(x - np.mean(x, axis=axis, keepdims=True))
-    return _expand(g, x, axis, keepdims) * (2 / (_count(x, axis) - ddof) * centred)
+    n = _count(x, axis, where)
+    if mean is None and where is True:
+        mean = np.mean(x, axis=axis, keepdims=True)
+    elif mean is None:  # without NumPy's warning where nothing is left
+        mean = np.sum(x, axis=axis, keepdims=True, where=where) / n
+    degrees = n - (ddof if correction is None else correction)
+    if where is True:
+        factor = 2 / degrees if degrees > 0 else math.nan  # as NumPy, which divides 0 by 0
+    else:
+        factor = 2 / np.where(degrees > 0, degrees, np.inf)
+    return _expand(g, x, axis, keepdims) * (factor * _chosen(where, np.conjugate(x - mean)))
 
 
-def _std_vjp(g, y, x, axis=None, dtype=None, out=None, ddof=0, keepdims=False):
+def _std_vjp(g, y, x, mean=None, **options):
     """The square root of the variance: the variance's VJP divided by twice the root.
 
     Where all elements are equal the root has a kink; the gradient there is taken as 0.
     """
-    g = g / (2 * np.where(np.equal(y, 0), 1, y))
-    return _var_vjp(g, y, x, axis, ddof=ddof, keepdims=keepdims)
+    return _var_vjp(g / (2 * np.where(np.greater(y, 0), y, 1)), y, x, mean, **options)
 
 
 def _cumsum_vjp(g, y, x, axis=None, dtype=None, out=None):
     """Element i enters every sum from i on: the running sum of g from the other end."""
-    if axis is None:
+    if axis is None or x.ndim == 0:
         return np.reshape(np.flip(np.cumsum(np.flip(g))), x.shape)
     return np.flip(np.cumsum(np.flip(g, axis), axis), axis)
 
@@ -105,7 +140,7 @@ def _cumprod_vjp(g, y, x, axis=None, dtype=None, out=None):
     As r_i = g_i + x_{i+1} r_{i+1}, each step of the loop can double the number of terms that are
     there. Nothing is divided, so zeros do no harm.
     """
-    if axis is None:
+    if axis is None or x.ndim == 0:
         return np.reshape(_cumprod_vjp(np.ravel(g), y, np.ravel(x), 0), x.shape)
     x, terms = np.moveaxis(x, axis, -1), np.moveaxis(g, axis, -1)
     factors, step = _shifted(x, 1), 1
@@ -124,18 +159,84 @@ def _shifted(x, n):
 primitive(np.sum, flops=_input_size).defvjp(_sum_vjp)
 primitive(np.mean, flops=_input_size).defvjp(_mean_vjp)
 primitive(np.prod, flops=_input_size).defvjp(_prod_vjp)
-for _extremum in (np.max, np.min, np.amax, np.amin):
+for _extremum in (np.max, np.min, np.amax, np.amin, np.nanmax, np.nanmin):
     primitive(_extremum, flops=_input_size).defvjp(_extremum_vjp)
-primitive(np.var, flops=_input_size).defvjp(_var_vjp)
-primitive(np.std, flops=_input_size).defvjp(_std_vjp)
 primitive(np.cumsum).defvjp(_cumsum_vjp)
 primitive(np.cumprod).defvjp(_cumprod_vjp)
 
 
+def _of_numbers(vjp):
+    """The VJP of the same reduction of those elements alone that are not NaN."""
+
+    def nan_vjp(g, y, x, *args, where=True, **options):
+        return vjp(g, y, x, *args, where=np.logical_and(where, ~np.isnan(x)), **options)
+
+    return nan_vjp
+
+
+primitive(np.nansum, flops=_input_size).defvjp(_of_numbers(_sum_vjp))
+primitive(np.nanmean, flops=_input_size).defvjp(_of_numbers(_mean_vjp))
+primitive(np.nanprod, flops=_input_size).defvjp(_of_numbers(_prod_vjp))
+
+
+def _spread(function, vjp):
+    """The rule for a variance or a standard deviation, to which `mean=` may be a tensor."""
+
+    @primitive(name=function.__name__, flops=_input_size)
+    def spread(x, mean=None, **options):
+        return function(x, **options) if mean is None else function(x, mean=mean, **options)
+
+    spread.defvjp(vjp, lambda g, y, x, mean, **options: -vjp(g, y, x, mean, **options))
+
+    @implements(function)
+    def rule(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, mean=None, **options):
+        if out is not None:
+            options["out"] = out
+        return spread(a, mean, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **options)
+
+
+_spread(np.var, _var_vjp)
+_spread(np.std, _std_vjp)
+_spread(np.nanvar, _of_numbers(_var_vjp))
+_spread(np.nanstd, _of_numbers(_std_vjp))
+
+
+@implements(np.nancumsum)
+def _nancumsum(a, axis=None, dtype=None, out=None):
+    return np.cumsum(np.where(np.isnan(a), 0, a), axis, dtype, out)
+
+
+@implements(np.nancumprod)
+def _nancumprod(a, axis=None, dtype=None, out=None):
+    return np.cumprod(np.where(np.isnan(a), 1, a), axis, dtype, out)
+
+
+def _cumulative(function, running, start):
+    @implements(function)
+    def rule(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
+        x = np.atleast_1d(x)
+        if axis is None and x.ndim > 1:
+            raise ValueError(f"np.{function.__name__}: axis must be given for an array of {x.ndim}")
+        axis = 0 if axis is None else axis
+        y = running(x, axis, dtype, out)
+        if not include_initial:
+            return y
+        shape = list(y.shape)
+        shape[axis] = 1
+        return np.concatenate([np.full(shape, start, y.dtype), y], axis)
+
+
+_cumulative(np.cumulative_sum, np.cumsum, 0)
+_cumulative(np.cumulative_prod, np.cumprod, 1)
+
+
 @implements(np.average)
-def _average(a, axis=None, weights=None, *, keepdims=False):
+def _average(a, axis=None, weights=None, returned=False, *, keepdims=False):
+    a, weights = (x if x is None or type(x) is Tensor else np.asarray(x) for x in (a, weights))
     if weights is None:
-        return np.mean(a, axis=axis, keepdims=keepdims)
+        average = np.mean(a, axis=axis, keepdims=keepdims)
+        total = np.full(np.shape(average), a.size / np.size(average), average.dtype)
+        return (average, total) if returned else average
     if np.shape(weights) != np.shape(a):
         if axis is None:
             raise TypeError(
@@ -145,10 +246,18 @@ def _average(a, axis=None, weights=None, *, keepdims=False):
         axes = normalize_axis_tuple(axis, np.ndim(a))
         weights = np.transpose(weights, np.argsort(axes).tolist())
         weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(np.shape(a))])
-    total = np.sum(a * weights, axis=axis, keepdims=keepdims)
-    return total / np.sum(weights, axis=axis, keepdims=keepdims)
+    least = np.float64 if a.dtype.kind in "biu" else a.dtype
+    dtype = np.result_type(a.dtype, weights.dtype, least)
+    total = np.sum(weights, axis=axis, keepdims=keepdims, dtype=dtype)
+    if np.any(np.equal(total, 0)):
+        raise ZeroDivisionError("np.average: the weights sum to zero")
+    product = np.multiply(a, weights, dtype=dtype)
+    average = np.sum(product, axis=axis, keepdims=keepdims) / total
+    return (average, np.broadcast_to(total, np.shape(average))) if returned else average
 
 
 @implements(np.ptp)
-def _ptp(a, axis=None, *, keepdims=False):
+def _ptp(a, axis=None, out=None, keepdims=False):
+    if out is not None:
+        raise TypeError("np.ptp: out= would lose the gradient of a Tensor; use the result instead")
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
