@@ -14,7 +14,17 @@ from .core.tape import Record, Tape, detect_anomaly, no_grad
 from .core.tensor import Tensor
 from .core.transforms import grad, stop_gradient, value_and_grad, vjp
 from .kernels.threads import get_num_threads, set_num_threads
-from .ops import elementwise, indexing, linear_algebra, reductions, shaping  # noqa: F401
+from .ops import (  # noqa: F401
+    decompositions,
+    einsum,
+    elementwise,
+    indexing,
+    linear_algebra,
+    norms,
+    products,
+    reductions,
+    shaping,
+)
 from .ops.activations import (
     elu,
     gelu,
@@ -34,7 +44,7 @@ from .ops.activations import (
 )
 from .ops.convolution import conv1d, conv2d, conv2d_transpose, conv3d
 from .ops.embedding import embedding, one_hot
-from .ops.linear_algebra import dense
+from .ops.products import dense
 from .ops.losses import (
     huber,
     kl_divergence,
