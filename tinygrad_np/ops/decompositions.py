@@ -5,10 +5,12 @@ product, and Φ takes the lower triangle with half the diagonal.
 
 What a decomposition leaves open, NumPy's choice of it is taken as fixed: the phases of complex
 singular vectors and of eigenvectors of Hermitian matrices. Functions that are sensible do not
-depend on it. Equal eigenvalues (or singular values) leave open any basis of their space: there
-1/(λ_j - λ_i) is taken as 0, so that functions of that space as a whole, such as the sum of the
-eigenvalues or the projection on it, have their gradient, and never NaN. Differences within the
-rounding error of the eigenvalues count as none.
+depend on it. Equal eigenvalues (or singular values) leave open any basis of their space. There
+1/(λ_j - λ_i) is taken as 0, and a difference within the rounding error of the eigenvalues as none.
+So nothing is NaN, and functions of the eigenvalues, or of that space as a whole (the projection on
+it), have their gradient. What is lost is how eigenvalues that are equal would part: it counts for
+V f(Λ) Vᴴ, and for the second derivatives of functions of eigenvalues, and no rule can tell it from
+the cotangents of V and Λ.
 """
 
 from __future__ import annotations
@@ -33,10 +35,6 @@ def _largest(values):
 
 def _with_diagonal(matrix, diagonal):
     return matrix + diagonal[..., None, :] * np.eye(diagonal.shape[-1], dtype=diagonal.dtype)
-
-
-def _diagonal(matrix):
-    return np.diagonal(matrix, 0, -2, -1)
 
 
 def _lower_half(x):
@@ -196,17 +194,19 @@ primitive(np.linalg.eigvals).defvjp(_eigvals_vjp)
 
 @textbook
 def _svd_vjp(bar, output, x, full_matrices=True):
-    """A = U S Vᴴ. With P = Uᴴ dA V, E = F ∘ (P S + S Pᴴ), where F_ij = 1/(s_j² - s_i²), and
-    F ∘ (S P + Pᴴ S) for V in place of E:
+    """From A = U S Vᴴ with P = Uᴴ dA V: dS = Re diag P, and U and V turn by E and E' off the diagonal,
 
-    dS = Re diag P and dU = U (E + i Im(P_ii)/2s_i) + (1 - U Uᴴ) dA V S⁻¹,
-    dV = V (… - i Im(P_ii)/2s_i) + (1 - V Vᴴ) dAᴴ U S⁻¹. So, with K = F ∘ Uᴴ Ū and
-    L = F ∘ Vᴴ V̄, the cotangent of P is T = (K + Kᴴ) S + S (L + Lᴴ) + diag(s̄ + i Im d / 2s),
-    d = diag(Uᴴ Ū - Vᴴ V̄), and
+    E = F ∘ (P S + S Pᴴ) and E' = F ∘ (S P + Pᴴ S), where F_ij = 1/(s_j² - s_i²);
+    dU = U E + (1 - U Uᴴ) dA V S⁻¹ and dV = V E' + (1 - V Vᴴ) dAᴴ U S⁻¹.
+
+    With the antihermitian a = Uᴴ Ū - (Uᴴ Ū)ᴴ and b = Vᴴ V̄ - (Vᴴ V̄)ᴴ, the cotangent of P_ij is
+    (a_ij s_j + b_ij s_i) / (s_j² - s_i²) = ½ (a + b)_ij / (s_j - s_i) + ½ (a - b)_ij / (s_j + s_i).
+    The second term stays finite where singular values are equal; its diagonal, which is imaginary,
+    is the cotangent of the phase between u_i and v_i. With T the sum of both and diag s̄,
 
     Ā = U T Vᴴ + (1 - U Uᴴ) Ū S⁻¹ Vᴴ + U S⁻¹ V̄ᴴ (1 - V Vᴴ)
 
-    (Townsend, "Differentiating the singular value decomposition", 2016; the phase as in Wan, Zhang,
+    (Townsend, "Differentiating the singular value decomposition", 2016; the phase in Wan, Zhang,
     "Automatic differentiation for complex valued SVD", 2019). Singular values that are 0 have a
     kink there, like |x|, where their gradient is taken as 0, and so is 1/s.
     """
@@ -216,24 +216,19 @@ def _svd_vjp(bar, output, x, full_matrices=True):
     u_bar, u = _without_complement(u_bar, u, k), u[..., :k]
     v_bar, v = _without_complement(v_bar, v, k), v[..., :k]
     largest = _largest(s)
-    f = _reciprocal(s[..., None, :] - s[..., :, None], largest, n)
-    f = f * _reciprocal(s[..., None, :] + s[..., :, None], largest, n)
-    inverse = _reciprocal(s, largest[..., 0], n)
+    row, column = s[..., None, :], s[..., :, None]
+    inverse = _reciprocal(row, largest, n)
     uu, vv = np.matmul(_adjoint(u), u_bar), np.matmul(_adjoint(v), v_bar)
-    s_bar = np.where(inverse == 0, 0, s_bar)
-    if u.dtype.kind == "c":
-        s_bar = s_bar + 0.5j * np.imag(_diagonal(uu - vv)) * inverse
-    t = _with_diagonal(
-        (f * uu + _adjoint(f * uu)) * s[..., None, :]
-        + (f * vv + _adjoint(f * vv)) * s[..., :, None],
-        s_bar,
-    )
+    a, b = uu - _adjoint(uu), vv - _adjoint(vv)
+    t = (a + b) * _reciprocal(row - column, largest, n)
+    t = (t + (a - b) * _reciprocal(row + column, largest, n)) / 2
+    t = _with_diagonal(t, np.where(inverse[..., 0, :] == 0, 0, s_bar))
     x_bar = np.matmul(np.matmul(u, t), _adjoint(v))
     if x.shape[-2] > k:
-        outside = (u_bar - np.matmul(u, uu)) * inverse[..., None, :]
+        outside = (u_bar - np.matmul(u, uu)) * inverse
         x_bar = x_bar + np.matmul(outside, _adjoint(v))
     if x.shape[-1] > k:
-        outside = (v_bar - np.matmul(v, vv)) * inverse[..., None, :]
+        outside = (v_bar - np.matmul(v, vv)) * inverse
         x_bar = x_bar + np.matmul(u, _adjoint(outside))
     return x_bar
 

@@ -15,6 +15,7 @@ import functools
 import numpy as np
 
 from ..core.primitive import implements, plain, primitive
+from ..core.tensor import Tensor
 from ..core.transforms import vjp
 from .products import _transposed
 
@@ -89,13 +90,21 @@ def _tensorsolve(a, b, axes=None):
 def _det_vjp(g, y, x):
     """d det X = det X · tr(X⁻¹ dX), so the cotangent is g · det X · X⁻ᵀ.
 
-    det is a polynomial and has derivatives of every order where X has no inverse too. There they
-    are those of another expression for it, `_det_by_parts`.
+    det is a polynomial and has derivatives of every order where X has no inverse too. There, and
+    near there, they are those of another expression for it, `_det_by_parts`.
     """
-    limit = x.shape[-1] / np.sqrt(np.finfo(x.dtype).eps)
-    if x.size and np.any(np.linalg.cond(plain(x), 1) >= limit):
+    ill = x.size and np.linalg.cond(plain(x), 1) * _small(x) >= x.shape[-1]
+    if not np.any(ill):
+        return (g * y)[..., None, None] * _transposed(np.linalg.inv(x))
+    if x.ndim == 2:
         return vjp(_det_by_parts, x)[1](g)[0]
-    return (g * y)[..., None, None] * _transposed(np.linalg.inv(x))
+    each = zip(np.ravel(g), np.ravel(y), np.reshape(x, (-1, *x.shape[-2:])), strict=True)
+    return np.reshape(np.stack([_det_vjp(*matrix) for matrix in each]), x.shape)
+
+
+def _small(x):
+    """Of a singular value, next to the largest. Derivative n of X⁻¹ loses 1/small digits n times."""
+    return np.finfo(x.dtype).eps ** 0.25
 
 
 def _det_by_parts(x):
@@ -106,24 +115,31 @@ def _det_by_parts(x):
     det U · det Vᴴ · det A · det(D - C A⁻¹ B).
     """
     u, s, vh = np.linalg.svd(plain(x))
-    r = np.min(np.sum(s > s[..., :1] * np.sqrt(np.finfo(s.dtype).eps), -1))
-    turned = np.matmul(np.matmul(_adjoint(u), x), _adjoint(vh))
-    a, b = turned[..., :r, :r], turned[..., :r, r:]
-    c, d = turned[..., r:, :r], turned[..., r:, r:]
-    rest = d - np.matmul(c, np.linalg.solve(a, b))
-    constant = np.linalg.det(u) * np.linalg.det(vh)
-    return constant * np.linalg.det(a) * _det_by_products(rest)
+    r = np.count_nonzero(s > _small(x) * s[0])
+    turned = _adjoint(u) @ x @ _adjoint(vh)
+    a, b, c, d = turned[:r, :r], turned[:r, r:], turned[r:, :r], turned[r:, r:]
+    det = np.linalg.det(u) * np.linalg.det(vh) * np.linalg.det(a)
+    return det * _det_by_products(d - c @ np.linalg.solve(a, b))
 
 
 def _det_by_products(x):
-    """det X as sums of products alone: the algorithm of Faddeev and LeVerrier."""
-    n, eye = x.shape[-1], np.eye(x.shape[-1], dtype=x.dtype)
-    product, coefficient = eye, x.dtype.type(1)
-    for k in range(1, n + 1):
-        if k > 1:
-            product = np.matmul(x, product) + coefficient[..., None, None] * eye
-        coefficient = -np.einsum("...ij,...ji", x, product) / k
-    return (-1) ** n * coefficient
+    """det X as sums of products alone, without cancellation where X is diagonal and positive.
+
+    Berkowitz, "On computing the determinant in small parallel time using a small number of
+    processors" (1984): the coefficients of det(λ - X), for one more row and column of X at a time.
+    A row r, column c and corner x beside M multiply the polynomial by λ - x - r c/λ - r M c/λ² - ….
+    """
+    polynomial = [x.dtype.type(1)]
+    for k in range(len(x)):
+        row, column = x[k, :k], x[:k, k]
+        series = [1, -x[k, k]]
+        for _ in range(k):
+            series.append(-(row @ column))
+            column = x[:k, :k] @ column
+        polynomial = [
+            sum(series[i - j] * polynomial[j] for j in range(min(i, k) + 1)) for i in range(k + 2)
+        ]
+    return (-1) ** len(x) * polynomial[-1]
 
 
 def _slogdet_vjp(g, y, x):
@@ -232,6 +248,7 @@ lstsq.defvjp(_lstsq_vjp_matrix, _lstsq_vjp_right)
 
 @implements(np.linalg.lstsq)
 def _lstsq(a, b, rcond=None):
+    a, b = (x if isinstance(x, Tensor) else np.asarray(x) for x in (a, b))
     x, squares, rank, s = lstsq(a, b, rcond=rcond)
     return x, squares, rank[()], s
 

@@ -18,7 +18,7 @@ def _norm_vjp(g, y, x, ord=None, axis=None, keepdims=False):
     The norm has a kink at x = 0, and for p < 2 wherever an element is 0; the gradient there is
     taken as 0. Counting the elements that are not 0 (ord=0) has the derivative 0.
     """
-    if ord == 0:
+    if ord == 0 or not x.size:
         return None
     if ord in (np.inf, -np.inf):
         size = np.abs(x)
@@ -48,7 +48,7 @@ def _norm(x, ord=None, axis=None, keepdims=False):
     The others, and those of vectors, are a primitive.
     """
     axes = range(np.ndim(x)) if axis is None else axis
-    if np.size(axes) != 2 or ord in (None, "fro", "f"):
+    if np.size(axes) != 2 or ord in (None, "fro", "f") or not np.size(x):
         return norm(x, ord=ord, axis=axis, keepdims=keepdims)
     row, column = axes = normalize_axis_tuple(axes, np.ndim(x))
     if ord in ("nuc", 2, -2):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -88,13 +89,13 @@ _product(
 if hasattr(np, "matvec"):  # NumPy 2.2
     _product(
         np.matvec,
-        lambda g, a, x: g[..., :, None] * x[..., None, :],
+        lambda g, a, x: g[..., :, None] * np.expand_dims(x, -2),
         lambda g, a, x: np.matvec(_transposed(a), g),
     )
     _product(  # xᴴ A
         np.vecmat,
         lambda g, x, a: np.conjugate(np.matvec(a, g)),
-        lambda g, x, a: np.conjugate(x)[..., :, None] * g[..., None, :],
+        lambda g, x, a: np.expand_dims(np.conjugate(x), -1) * g[..., None, :],
     )
 
 
@@ -269,9 +270,9 @@ def multi_dot(*arrays):
 def _multi_dot_vjp(i, g, y, *arrays):
     first, *middle, last = arrays
     matrices = [
-        first[None, :] if np.ndim(first) == 1 else first,
+        np.atleast_2d(first),
         *middle,
-        last[:, None] if np.ndim(last) == 1 else last,
+        np.expand_dims(last, 1) if np.ndim(last) == 1 else last,
     ]
     g = np.reshape(g, (np.shape(matrices[0])[0], np.shape(matrices[-1])[1]))
     before = [_transposed(x) for x in reversed(matrices[:i])]
@@ -290,6 +291,7 @@ def _multi_dot(arrays):
 @implements(np.linalg.matrix_power)
 def _matrix_power(a, n):
     """Squares and products in NumPy's order; a power of 0 is constant."""
+    n = operator.index(n)
     if n == 0:
         return np.linalg.matrix_power(plain(a), 0)
     if n < 0:
