@@ -44,7 +44,6 @@ from .ops.activations import (
 )
 from .ops.convolution import conv1d, conv2d, conv2d_transpose, conv3d
 from .ops.embedding import embedding, one_hot
-from .ops.products import dense
 from .ops.losses import (
     huber,
     kl_divergence,
@@ -54,6 +53,7 @@ from .ops.losses import (
 )
 from .ops.normalization import batch_norm, dropout, flatten, layer_norm
 from .ops.pooling import avg_pool2d, global_avg_pool2d, max_pool2d
+from .ops.products import dense
 from .saving import load, save
 from .training import FitResult, evaluate, fit, predict
 

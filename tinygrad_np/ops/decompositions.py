@@ -8,9 +8,8 @@ singular vectors and of eigenvectors of Hermitian matrices. Functions that are s
 depend on it. Equal eigenvalues (or singular values) leave open any basis of their space. There
 1/(λ_j - λ_i) is taken as 0, and a difference within the rounding error of the eigenvalues as none.
 So nothing is NaN, and functions of the eigenvalues, or of that space as a whole (the projection on
-it), have their gradient. What is lost is how eigenvalues that are equal would part: it counts for
-V f(Λ) Vᴴ, and for the second derivatives of functions of eigenvalues, and no rule can tell it from
-the cotangents of V and Λ.
+it), have their gradient. What is lost is how eigenvalues that are equal would part. It counts for
+V f(Λ) Vᴴ and for second derivatives, and no rule can tell it from the cotangents of V and Λ.
 """
 
 from __future__ import annotations
@@ -26,6 +25,11 @@ def _reciprocal(x, largest, n):
     error = n * np.finfo(x.dtype).eps * plain(largest)
     vanishes = np.abs(plain(x)) <= error
     return np.where(vanishes, 0, 1 / np.where(vanishes, 1, x))
+
+
+def _differences(values):
+    """λ_j - λ_i"""
+    return values[..., None, :] - values[..., :, None]
 
 
 def _largest(values):
@@ -96,7 +100,7 @@ def _qr_vjp(bar, output, x, mode="reduced"):
     A wide A = [X Y] has R = [U V] with X = Q U and V = Qᴴ Y: Q̄ gains Y V̄ᴴ, Ȳ = Q V̄, and X̄
     follows from Q̄ and Ū as above. The first min(m, n) columns must be independent.
     """
-    (m, n), k = x.shape[-2:], min(x.shape[-2:])
+    n, k = x.shape[-1], min(x.shape[-2:])
     if mode == "r":
         q, r = np.linalg.qr(x)
         q_bar, r_bar = np.zeros_like(plain(q)), bar
@@ -134,9 +138,7 @@ def _eigh_vjp(bar, output, x, UPLO="L"):
     So Ā = V (diag λ̄ + F ∘ Vᴴ V̄) Vᴴ, of which NumPy reads one triangle (Giles, 2008).
     """
     (values, v), (values_bar, v_bar) = output, bar
-    f = _reciprocal(
-        values[..., None, :] - values[..., :, None], _largest(values), values.shape[-1]
-    )
+    f = _reciprocal(_differences(values), _largest(values), values.shape[-1])
     inner = _with_diagonal(f * np.matmul(_adjoint(v), v_bar), values_bar)
     return to_triangle(np.matmul(np.matmul(v, inner), _adjoint(v)), UPLO.upper() == "U")
 
@@ -165,9 +167,7 @@ def _eig_vjp(bar, output, x):
     Where eigenvectors coincide (a defective matrix) there is no derivative.
     """
     (values, v), (values_bar, v_bar) = output, bar
-    f = _reciprocal(
-        values[..., None, :] - values[..., :, None], _largest(values), values.shape[-1]
-    )
+    f = _reciprocal(_differences(values), _largest(values), values.shape[-1])
     s = np.sum(_conjugated(v) * v_bar, -2, keepdims=True)
     w = v_bar - np.real(s) * v
     if v.dtype.kind == "c":
@@ -194,9 +194,9 @@ primitive(np.linalg.eigvals).defvjp(_eigvals_vjp)
 
 @textbook
 def _svd_vjp(bar, output, x, full_matrices=True):
-    """From A = U S Vᴴ with P = Uᴴ dA V: dS = Re diag P, and U and V turn by E and E' off the diagonal,
+    """From A = U S Vᴴ with P = Uᴴ dA V: dS = Re diag P, and U and V turn by E and E',
 
-    E = F ∘ (P S + S Pᴴ) and E' = F ∘ (S P + Pᴴ S), where F_ij = 1/(s_j² - s_i²);
+    E = F ∘ (P S + S Pᴴ) and E' = F ∘ (S P + Pᴴ S), where F_ij = 1/(s_j² - s_i²) and F_ii = 0;
     dU = U E + (1 - U Uᴴ) dA V S⁻¹ and dV = V E' + (1 - V Vᴴ) dAᴴ U S⁻¹.
 
     With the antihermitian a = Uᴴ Ū - (Uᴴ Ū)ᴴ and b = Vᴴ V̄ - (Vᴴ V̄)ᴴ, the cotangent of P_ij is
@@ -216,12 +216,11 @@ def _svd_vjp(bar, output, x, full_matrices=True):
     u_bar, u = _without_complement(u_bar, u, k), u[..., :k]
     v_bar, v = _without_complement(v_bar, v, k), v[..., :k]
     largest = _largest(s)
-    row, column = s[..., None, :], s[..., :, None]
-    inverse = _reciprocal(row, largest, n)
+    inverse = _reciprocal(s[..., None, :], largest, n)
     uu, vv = np.matmul(_adjoint(u), u_bar), np.matmul(_adjoint(v), v_bar)
     a, b = uu - _adjoint(uu), vv - _adjoint(vv)
-    t = (a + b) * _reciprocal(row - column, largest, n)
-    t = (t + (a - b) * _reciprocal(row + column, largest, n)) / 2
+    t = (a + b) * _reciprocal(_differences(s), largest, n)
+    t = (t + (a - b) * _reciprocal(s[..., None, :] + s[..., :, None], largest, n)) / 2
     t = _with_diagonal(t, np.where(inverse[..., 0, :] == 0, 0, s_bar))
     x_bar = np.matmul(np.matmul(u, t), _adjoint(v))
     if x.shape[-2] > k:

@@ -84,15 +84,15 @@ def _term(sublist):
 
 
 @implements(np.einsum)
-def _einsum(*operands, **options):
-    subscripts, *rest = operands
+def _einsum(subscripts, *operands, **options):
     if not isinstance(subscripts, str):  # operand, sublist, operand, sublist, …, sublist
-        subscripts = ",".join(map(_term, operands[1::2]))
-        if len(operands) % 2:
-            *operands, output = operands
-            subscripts += "->" + _term(output)
-        rest = operands[::2]
-    return einsum(*rest, subscripts=subscripts, **options)
+        given = (subscripts, *operands)
+        n = len(given) // 2
+        subscripts = ",".join(map(_term, given[1 : 2 * n : 2]))
+        if len(given) > 2 * n:
+            subscripts += "->" + _term(given[-1])
+        operands = given[: 2 * n : 2]
+    return einsum(*operands, subscripts=subscripts, **options)
 
 
 discrete(np.einsum_path)

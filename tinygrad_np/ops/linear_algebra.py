@@ -29,7 +29,7 @@ def _adjoint(x):
 
 
 def textbook(rule):
-    """A VJP from a rule for Ȳ with dL = Re tr(Ȳᴴ dY), the conjugate of the cotangents of the tape."""
+    """A VJP from a rule for Ȳ with dL = Re tr(Ȳᴴ dY): the conjugate of the tape's cotangents."""
 
     @functools.wraps(rule)
     def translated(g, *args, **kwargs):
@@ -103,7 +103,7 @@ def _det_vjp(g, y, x):
 
 
 def _small(x):
-    """Of a singular value, next to the largest. Derivative n of X⁻¹ loses 1/small digits n times."""
+    """Of a singular value, next to the largest: each derivative of X⁻¹ loses that many digits."""
     return np.finfo(x.dtype).eps ** 0.25
 
 
@@ -129,16 +129,15 @@ def _det_by_products(x):
     processors" (1984): the coefficients of det(λ - X), for one more row and column of X at a time.
     A row r, column c and corner x beside M multiply the polynomial by λ - x - r c/λ - r M c/λ² - ….
     """
-    polynomial = [x.dtype.type(1)]
+    polynomial = np.ones(1, x.dtype)
     for k in range(len(x)):
         row, column = x[k, :k], x[:k, k]
-        series = [1, -x[k, k]]
+        series = [x.dtype.type(1), -x[k, k]]
         for _ in range(k):
             series.append(-(row @ column))
             column = x[:k, :k] @ column
-        polynomial = [
-            sum(series[i - j] * polynomial[j] for j in range(min(i, k) + 1)) for i in range(k + 2)
-        ]
+        shift = np.subtract.outer(np.arange(k + 2), np.arange(k + 1))
+        polynomial = np.where(shift >= 0, np.stack(series)[shift], 0) @ polynomial
     return (-1) ** len(x) * polynomial[-1]
 
 

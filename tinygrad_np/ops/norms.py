@@ -43,17 +43,14 @@ norm.defvjp(_norm_vjp)
 
 @implements(np.linalg.norm)
 def _norm(x, ord=None, axis=None, keepdims=False):
-    """Of a matrix, the orders that are norms of its singular values or of its rows' or columns' sums.
-
-    The others, and those of vectors, are a primitive.
-    """
+    """Norms of vectors, and Frobenius's, are a primitive. Those of matrices are made of parts."""
     axes = range(np.ndim(x)) if axis is None else axis
     if np.size(axes) != 2 or ord in (None, "fro", "f") or not np.size(x):
         return norm(x, ord=ord, axis=axis, keepdims=keepdims)
     row, column = axes = normalize_axis_tuple(axes, np.ndim(x))
     if ord in ("nuc", 2, -2):
         s = np.linalg.svdvals(np.moveaxis(x, axes, (-2, -1)))
-        result = {"nuc": np.sum, 2: np.max, -2: np.min}[ord](s, axis=-1)
+        result = (np.sum if ord == "nuc" else np.max if ord == 2 else np.min)(s, axis=-1)
     elif ord in (1, -1, np.inf, -np.inf):
         summed, kept = (row, column) if abs(ord) == 1 else (column, row)
         sums = np.sum(np.abs(x), axis=summed)

@@ -175,7 +175,7 @@ dense.defvjp(
 
 @implements(np.inner)
 def _inner(a, b):
-    return np.dot(a, b if np.ndim(b) < 2 else _transposed(b))
+    return np.dot(a, b if np.ndim(a) == 0 or np.ndim(b) < 2 else _transposed(b))
 
 
 @implements(np.outer)
