@@ -3,13 +3,15 @@
 The rules are derived for Ȳ with dL = Re tr(Ȳᴴ dY), as in `linear_algebra`. ∘ is the elementwise
 product, and Φ takes the lower triangle with half the diagonal.
 
-What a decomposition leaves open, NumPy's choice of it is taken as fixed: the phases of complex
-singular vectors and of eigenvectors of Hermitian matrices. Functions that are sensible do not
-depend on it. Equal eigenvalues (or singular values) leave open any basis of their space. There
-1/(λ_j - λ_i) is taken as 0, and a difference within the rounding error of the eigenvalues as none.
-So nothing is NaN, and functions of the eigenvalues, or of that space as a whole (the projection on
-it), have their gradient. What is lost is how eigenvalues that are equal would part. It counts for
-V f(Λ) Vᴴ and for second derivatives, and no rule can tell it from the cotangents of V and Λ.
+A decomposition leaves some choices open: the phases of complex singular vectors and of eigenvectors
+of Hermitian matrices, and the basis of a complement. They are taken as fixed, and a function that
+depends on them is refused.
+
+Equal eigenvalues (or singular values) leave open any basis of their space. There 1/(λ_j - λ_i) is
+taken as 0, and a difference within the rounding error of the eigenvalues as none. So nothing is
+NaN, and functions of the eigenvalues, or of that space as a whole (the projection on it), have
+their gradient. What is lost is how eigenvalues that are equal would part. It counts for V f(Λ) Vᴴ
+and for second derivatives, and no rule can tell it from the cotangents of V and Λ.
 """
 
 from __future__ import annotations
@@ -41,9 +43,23 @@ def _with_diagonal(matrix, diagonal):
     return matrix + diagonal[..., None, :] * np.eye(diagonal.shape[-1], dtype=diagonal.dtype)
 
 
+def _diagonal(matrix):
+    return np.diagonal(plain(matrix), 0, -2, -1)
+
+
 def _lower_half(x):
     """Φ(x)"""
     return (np.tril(x) + np.tril(x, -1)) / 2
+
+
+def _refuse(dependence, bar, choice):
+    """Raise if the scalar depends, by more than rounding, on what a decomposition leaves open."""
+    rounding = np.sqrt(np.finfo(bar.dtype).eps) * np.max(np.abs(plain(bar)), initial=0)
+    if np.any(np.abs(plain(dependence)) > rounding):
+        raise NotImplementedError(
+            f"np.linalg: a function that depends on {choice} has no derivative, because "
+            f"that is arbitrary; if several calls cancel it, use the results of one call"
+        )
 
 
 # Cholesky
@@ -77,16 +93,9 @@ def _without_complement(bar, q, k):
     function that depends on it, for which Q̄₂ᴴ Q₂ is not Hermitian, has no derivative.
     """
     first, rest, bar_rest = q[..., :k], q[..., k:], bar[..., k:]
+    turns = np.matmul(_adjoint(bar_rest), rest)
     if rest.shape[-1] > 1:
-        turns = np.matmul(_adjoint(plain(bar_rest)), plain(rest))
-        size = np.max(np.abs(plain(bar_rest)), initial=0)
-        error = np.max(np.abs(turns - _adjoint(turns)), initial=0)
-        if error > np.sqrt(np.finfo(turns.dtype).eps) * size:
-            raise NotImplementedError(
-                f"np.linalg: the last {rest.shape[-1]} columns of an orthogonal matrix that "
-                f"completes {k} others are any basis of their space, and the function depends on "
-                f"which; use full_matrices=False, mode='reduced', or their projection"
-            )
+        _refuse(turns - _adjoint(turns), bar, f"the basis that completes {k} orthogonal columns")
     return bar[..., :k] - np.matmul(rest, np.matmul(_adjoint(bar_rest), first))
 
 
@@ -139,7 +148,9 @@ def _eigh_vjp(bar, output, x, UPLO="L"):
     """
     (values, v), (values_bar, v_bar) = output, bar
     f = _reciprocal(_differences(values), _largest(values), values.shape[-1])
-    inner = _with_diagonal(f * np.matmul(_adjoint(v), v_bar), values_bar)
+    inner = np.matmul(_adjoint(v), v_bar)
+    _refuse(np.imag(_diagonal(inner)), v_bar, "the phases of eigenvectors")
+    inner = _with_diagonal(f * inner, values_bar)
     return to_triangle(np.matmul(np.matmul(v, inner), _adjoint(v)), UPLO.upper() == "U")
 
 
@@ -219,6 +230,7 @@ def _svd_vjp(bar, output, x, full_matrices=True):
     inverse = _reciprocal(s[..., None, :], largest, n)
     uu, vv = np.matmul(_adjoint(u), u_bar), np.matmul(_adjoint(v), v_bar)
     a, b = uu - _adjoint(uu), vv - _adjoint(vv)
+    _refuse(_diagonal(a + b), np.concatenate([u_bar, v_bar], -2), "the phases of singular vectors")
     t = (a + b) * _reciprocal(_differences(s), largest, n)
     t = (t + (a - b) * _reciprocal(s[..., None, :] + s[..., :, None], largest, n)) / 2
     t = _with_diagonal(t, np.where(inverse[..., 0, :] == 0, 0, s_bar))
@@ -245,6 +257,9 @@ svd.defvjp(_svd_vjp)
 primitive(np.linalg.svdvals).defvjp(_svdvals_vjp)
 
 
+SVDResult = type(np.linalg.svd(np.eye(1)))  # NumPy's own is private
+
+
 @implements(np.linalg.svd)
 def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     """A Hermitian matrix has the singular values |λ|, in falling order."""
@@ -258,6 +273,3 @@ def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     u = np.take_along_axis(vectors, order[..., None, :], -1)
     vh = _adjoint(u * np.copysign(1.0, plain(values))[..., None, :])
     return SVDResult(u, np.abs(values), vh)
-
-
-SVDResult = type(np.linalg.svd(np.eye(1)))

@@ -59,7 +59,7 @@ def _product(ufunc, *vjps):
     Where `axis` or `axes` names other ones, they are moved to the end, and back.
     """
 
-    def vjp(i, g, z, x, y, axis=None, axes=None, keepdims=False):
+    def vjp(i, g, z, x, y, axis=None, axes=None, keepdims=False, dtype=None):
         if keepdims:
             g = np.squeeze(g, -1 if axis is None else axis)
         if axis is not None:
@@ -99,7 +99,7 @@ if hasattr(np, "matvec"):  # NumPy 2.2
     )
 
 
-def _dot_vjp_left(g, z, a, b):
+def _dot_vjp_left(g, z, a, b, out=None):
     """That of matmul, where np.dot is the same; Σ over all axes of b but the last but one, else."""
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return g * b
@@ -109,7 +109,7 @@ def _dot_vjp_left(g, z, a, b):
     return np.tensordot(g, np.moveaxis(b, -2, -1), axes)
 
 
-def _dot_vjp_right(g, z, a, b):
+def _dot_vjp_right(g, z, a, b, out=None):
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return g * a
     if np.ndim(b) <= 2:
