@@ -533,7 +533,7 @@ sizes = st.integers(1, 3)
 shapes = st.lists(sizes, max_size=2).map(tuple)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(shapes, sizes, sizes, sizes, st.data())
 def test_matmul_broadcasts(batch, n, k, m, data):
     left, right = ([data.draw(st.sampled_from([1, size])) for size in batch] for _ in range(2))
@@ -541,7 +541,7 @@ def test_matmul_broadcasts(batch, n, k, m, data):
     tg.check_grads(np.matmul, (N(*left, n, k), N(*right, k, m)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.lists(st.text("abc", max_size=3), min_size=1, max_size=3), st.data())
 def test_einsum_takes_any_subscripts(terms, data):
     letters = sorted(set("".join(terms)))
@@ -552,20 +552,20 @@ def test_einsum_takes_any_subscripts(terms, data):
     tg.check_grads(lambda *arrays: np.einsum(subscripts, *arrays), arrays)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(shapes, sizes, sizes, st.sampled_from(ORDERS), st.booleans(), st.data())
 def test_norms_take_any_axes(batch, m, n, order, keepdims, data):
     shape = (*batch, m, n)
     axis = tuple(data.draw(st.permutations(range(-len(shape), len(shape))))[:2])
     if axis[0] % len(shape) == axis[1] % len(shape) or (order == -2 and 1 not in shape):
         axis = (-2, -1)
-    x = N(*shape)
+    x = np.random.default_rng(data.draw(st.integers(0, 99))).normal(size=shape)
     f = lambda x: la.norm(x, order, axis, keepdims)  # noqa: E731
     np.testing.assert_array_equal(f(tensors(x)[0]).data, f(x), strict=True)
     tg.check_grads(f, (x,), order=1, rtol=1e-4, atol=1e-5)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(shapes, sizes, sizes, st.booleans(), st.integers(0, 99))
 def test_factors_multiply_to_their_matrix(batch, m, n, is_complex, seed):
     """A function that is the identity has the derivative 1, whatever the factors."""

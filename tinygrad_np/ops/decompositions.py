@@ -76,7 +76,7 @@ def _cholesky_vjp(bar, y, x, upper=False):
     bar = _adjoint(bar) if upper else bar
     half = _lower_half(np.matmul(_adjoint(factor), bar))
     left = np.linalg.solve(_adjoint(factor), half)
-    return to_triangle(_adjoint(np.linalg.solve(_adjoint(factor), _adjoint(left))), upper)
+    return to_triangle(np.linalg.solve(_adjoint(factor), _adjoint(left)), upper)
 
 
 primitive(np.linalg.cholesky).defvjp(_cholesky_vjp)
@@ -92,9 +92,11 @@ def _without_complement(bar, q, k):
     -Q₂ Q̄₂ᴴ Q₁. The antihermitian Ω turns them among themselves: it is NumPy's choice, and a
     function that depends on it, for which Q̄₂ᴴ Q₂ is not Hermitian, has no derivative.
     """
+    if q.shape[-1] == k:
+        return bar
     first, rest, bar_rest = q[..., :k], q[..., k:], bar[..., k:]
-    turns = np.matmul(_adjoint(bar_rest), rest)
     if rest.shape[-1] > 1:
+        turns = np.matmul(_adjoint(bar_rest), rest)
         _refuse(turns - _adjoint(turns), bar, f"the basis that completes {k} orthogonal columns")
     return bar[..., :k] - np.matmul(rest, np.matmul(_adjoint(bar_rest), first))
 

@@ -103,7 +103,10 @@ def _det_vjp(g, y, x):
 
 
 def _small(x):
-    """Of a singular value, next to the largest: each derivative of X⁻¹ loses that many digits."""
+    """The share of the largest singular value under which one is small.
+
+    Dividing by it costs X⁻¹ the digits of its reciprocal, and each derivative of X⁻¹ as many again.
+    """
     return np.finfo(x.dtype).eps ** 0.25
 
 
@@ -159,14 +162,13 @@ primitive(np.linalg.slogdet).defvjp(_slogdet_vjp)
 # Pseudoinverses
 
 
-def from_triangle(x, upper=False):
-    """The Hermitian matrix that LAPACK sees, which reads one triangle, and of it the real diagonal.
+def from_triangle(x):
+    """The Hermitian matrix that LAPACK sees: it reads the lower triangle, and a real diagonal.
 
     That triangle's cotangent is `to_triangle` of the whole matrix's.
     """
-    half = np.triu(x, 1) if upper else np.tril(x, -1)
-    diagonal = np.real(np.where(np.eye(x.shape[-1], dtype=bool), x, 0))
-    return half + _adjoint(half) + diagonal
+    half = np.tril(x, -1)
+    return half + _adjoint(half) + np.real(np.where(np.eye(x.shape[-1], dtype=bool), x, 0))
 
 
 def to_triangle(bar, upper=False):
@@ -181,6 +183,13 @@ def to_triangle(bar, upper=False):
     return (np.tril(both) + np.tril(both, -1)) / 2
 
 
+def _triple(x, y, z):
+    """X Y Z, bracketed so that the product of two of them is small."""
+    if x.shape[-2] > x.shape[-1]:
+        return np.matmul(x, np.matmul(y, z))
+    return np.matmul(np.matmul(x, y), z)
+
+
 @textbook
 def _pinv_vjp(bar, p, a, rcond=None, hermitian=False, *, rtol=None):
     """Golub and Pereyra (1973): where the rank does not change,
@@ -193,13 +202,8 @@ def _pinv_vjp(bar, p, a, rcond=None, hermitian=False, *, rtol=None):
     if hermitian:
         a = from_triangle(a)
     ph, bh = _adjoint(p), _adjoint(bar)
-    left = np.eye(a.shape[-2], dtype=a.dtype) - np.matmul(a, p)
-    right = np.eye(a.shape[-1], dtype=a.dtype) - np.matmul(p, a)
-    whole = (
-        -np.matmul(np.matmul(ph, bar), ph)
-        + np.matmul(np.matmul(left, bh), np.matmul(p, ph))
-        + np.matmul(np.matmul(ph, p), np.matmul(bh, right))
-    )
+    rows, columns = _triple(bh, p, ph), _triple(ph, p, bh)
+    whole = rows - _triple(a, p, rows) + columns - _triple(columns, p, a) - _triple(ph, bar, ph)
     return to_triangle(whole) if hermitian else whole
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -68,7 +69,8 @@ def _vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
     elif isinstance(axis, tuple):
         kept = tuple(i for i in range(np.ndim(x)) if i not in axes)
         shape = tuple(np.shape(x)[i] for i in kept)
-        x, along = np.reshape(np.transpose(x, axes + kept), (-1, *shape)), 0
+        n = math.prod(np.shape(x)[i] for i in axes)
+        x, along = np.reshape(np.transpose(x, axes + kept), (n, *shape)), 0
     else:
         along = axis
     result = norm(x, ord=ord, axis=along)
