@@ -18,12 +18,16 @@ from .core.transforms import grad, stop_gradient, value_and_grad, vjp
 from .kernels.threads import get_num_threads, set_num_threads
 from .ops import (  # noqa: F401
     calculus,
+    decompositions,
+    einsum,
     elementwise,
     fourier,
     functional,
     indexing,
     linear_algebra,
+    norms,
     polynomials,
+    products,
     reductions,
     shaping,
     signals,
@@ -50,7 +54,6 @@ from .ops.activations import (
 )
 from .ops.convolution import conv1d, conv2d, conv2d_transpose, conv3d
 from .ops.embedding import embedding, one_hot
-from .ops.linear_algebra import dense
 from .ops.losses import (
     huber,
     kl_divergence,
@@ -60,6 +63,7 @@ from .ops.losses import (
 )
 from .ops.normalization import batch_norm, dropout, flatten, layer_norm
 from .ops.pooling import avg_pool2d, global_avg_pool2d, max_pool2d
+from .ops.products import dense
 from .saving import load, save
 from .training import FitResult, evaluate, fit, predict
 

@@ -1,257 +1,45 @@
-"""Products and decompositions of vectors, matrices and stacks of matrices.
+"""Inverses, determinants, equations and least squares, of matrices and stacks of matrices.
 
-The rule behind most of them: for Y = A B, dY = dA B + A dB. The final scalar changes by
-sum(G * dY) = sum((G Bᵀ) * dA) + sum((Aᵀ G) * dB), so the cotangents are G Bᵀ and Aᵀ G.
+Holomorphic functions (inv, solve, det) have the rule of their real counterparts. Where a conjugate
+enters, the rule is derived as papers write it, with Ȳ such that the scalar changes by
+Re tr(Ȳᴴ dY); `textbook` translates from and to this library's cotangents, which are Ȳ*.
+
+Giles, "An extended collection of matrix derivative results for forward and reverse mode algorithmic
+differentiation" (2008) derives most of the rules for real matrices.
 """
 
 from __future__ import annotations
 
-import math
-import string
+import functools
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..core.primitive import implements, primitive
-from ..kernels.matmul import matmul
-from .indexing import at_add
-from .reductions import _expand, _extremum_vjp
-
-
-def _product_flops(output, x, y, *rest, **kwargs):
-    return 2 * np.size(output) * (np.shape(x)[-1] if np.ndim(x) else 1)
+from ..core.primitive import implements, plain, primitive
+from ..core.tensor import Tensor
+from ..core.transforms import vjp
+from .products import _transposed
 
 
-def _transposed(x):
-    return np.swapaxes(x, -1, -2)
+def _conjugated(x):
+    return np.conjugate(x) if x.dtype.kind == "c" else x
 
 
-def _matmul_vjp_left(g, z, x, y):
-    """G Bᵀ; vectors count as a matrix with one row or column."""
-    if np.ndim(y) == 1:
-        return g[..., None] * y
-    if np.ndim(x) == 1:
-        return np.matmul(y, g[..., None])[..., 0]
-    return np.matmul(g, _transposed(y))
+def _adjoint(x):
+    return _conjugated(_transposed(x))
 
 
-def _matmul_vjp_right(g, z, x, y):
-    """Aᵀ G; vectors count as a matrix with one row or column."""
-    if np.ndim(x) == 1:
-        return x * g if np.ndim(y) == 1 else np.expand_dims(x, 1) * g[..., None, :]
-    if np.ndim(y) == 1:
-        return np.matmul(_transposed(x), g[..., None])[..., 0]
-    if np.ndim(y) == 2:  # one product for a whole stack, instead of a stack to be summed
-        return np.matmul(_rows(x).T, _rows(g))
-    return np.matmul(_transposed(x), g)
+def textbook(rule):
+    """A VJP from a rule for Ȳ with dL = Re tr(Ȳᴴ dY): the conjugate of the tape's cotangents."""
+
+    @functools.wraps(rule)
+    def translated(g, *args, **kwargs):
+        bar = tuple(map(_conjugated, g)) if isinstance(g, tuple) else _conjugated(g)
+        return _conjugated(rule(bar, *args, **kwargs))
+
+    return translated
 
 
-def _rows(x):
-    """The vectors along the last axis as one matrix."""
-    return np.reshape(x, (math.prod(np.shape(x)[:-1]), np.shape(x)[-1]))
-
-
-def _dot_vjp_left(g, z, a, b):
-    """That of matmul, where np.dot is the same; Σ over all axes of b but the last but one, else."""
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return g * b
-    if np.ndim(b) <= 2:
-        return _matmul_vjp_left(g, z, a, b)
-    axes = (range(np.ndim(a) - 1, np.ndim(g)), range(np.ndim(b) - 1))
-    return np.tensordot(g, np.moveaxis(b, -2, -1), axes)
-
-
-def _dot_vjp_right(g, z, a, b):
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return g * a
-    if np.ndim(b) <= 2:
-        return _matmul_vjp_right(g, z, a, b)
-    axes = range(np.ndim(a) - 1)
-    return np.moveaxis(np.tensordot(a, g, (axes, axes)), 0, -2)
-
-
-primitive(np.matmul, flops=_product_flops).defvjp(_matmul_vjp_left, _matmul_vjp_right)
-primitive(np.dot, flops=_product_flops).defvjp(_dot_vjp_left, _dot_vjp_right)
-
-
-@primitive
-def dense(x, kernel, bias=None):
-    """A dense layer: y = x · kernel + bias, as Keras's `Dense` without activation.
-
-    The VJPs: for x, g · kernelᵀ; for the kernel, xᵀ · g, summed over all leading axes of x; for the
-    bias, which was broadcast, the sum of g over the leading axes.
-
-    Args:
-        x: (..., in).
-        kernel: (in, out).
-        bias: (out,), or None.
-
-    Returns:
-        (..., out).
-
-    Raises:
-        ValueError: if the shapes don't fit.
-
-    >>> dense(np.ones((2, 3)), np.ones((3, 4)), np.arange(4.0))
-    array([[3., 4., 5., 6.],
-           [3., 4., 5., 6.]])
-    """
-    if np.ndim(x) < 1 or np.ndim(kernel) != 2 or np.shape(x)[-1] != np.shape(kernel)[0]:
-        raise ValueError(
-            f"dense: kernel (in, out) must match the last axis of x "
-            f"(x {np.shape(x)}, kernel {np.shape(kernel)})"
-        )
-    x, kernel = np.asarray(x), np.asarray(kernel)
-    y = matmul(x, kernel)
-    if bias is None:
-        return y
-    if np.shape(bias) != np.shape(kernel)[1:]:
-        raise ValueError(
-            f"dense: bias must have shape {np.shape(kernel)[1:]}, it has {np.shape(bias)} "
-            f"(kernel {np.shape(kernel)})"
-        )
-    return np.add(y, bias, out=y) if y.dtype == np.result_type(y, bias) else y + bias
-
-
-dense.flops = _product_flops
-dense.defvjp(
-    lambda g, y, x, kernel, bias=None: dense(g, np.transpose(kernel)),
-    lambda g, y, x, kernel, bias=None: dense(_rows(x).T, _rows(g)),
-    lambda g, y, x, kernel, bias: g,
-)
-
-
-def _einsum_vjp(i, g, y, *operands, subscripts, optimize=False):
-    """The same product with g in the place of operand i, and operand i's axes as the output's.
-
-    An axis that stands in no other term was summed out of operand i alone: its cotangent repeats
-    along that axis. One that stands in it twice picked a diagonal: its cotangent fills one.
-    """
-    inputs, output = subscripts.split("->")
-    others = inputs.split(",")
-    wanted = others.pop(i)
-    distinct = "".join(dict.fromkeys(wanted))
-    known = "".join(c for c in distinct if c in output or any(c in term for term in others))
-    rest = operands[:i] + operands[i + 1 :]
-    cotangent = np.einsum(f"{','.join([output, *others])}->{known}", g, *rest, optimize=optimize)
-    cotangent = cotangent[tuple(slice(None) if c in known else None for c in distinct)]
-    sizes = dict(zip(wanted, np.shape(operands[i]), strict=True))
-    # Where the operand's axis has length 1 and was broadcast, the walk over the tape sums.
-    shape = [sizes[c] if n == 1 else n for c, n in zip(distinct, cotangent.shape, strict=True)]
-    cotangent = np.broadcast_to(cotangent, tuple(shape))
-    if distinct == wanted:
-        return cotangent
-    places = np.ogrid[tuple(slice(n) for n in shape)]
-    index = tuple(places[distinct.index(c)] for c in wanted)
-    return at_add(np.zeros([shape[distinct.index(c)] for c in wanted], g.dtype), index, cotangent)
-
-
-def _einsum_flops(output, *operands, subscripts, **kwargs):
-    letters = subscripts.split("->")[0].replace(",", "")
-    sizes = [n for operand in operands for n in np.shape(operand)]
-    return len(operands) * math.prod(dict(zip(letters, sizes, strict=True)).values())
-
-
-@primitive
-def einsum(*operands, subscripts, optimize=False):
-    """Einstein's sum with explicit subscripts, "ij,jk->ik"."""
-    return np.einsum(subscripts, *operands, optimize=optimize)
-
-
-einsum.flops = _einsum_flops
-einsum.defvjp_each(_einsum_vjp)
-
-
-@implements(np.einsum)
-def _einsum(subscripts, *operands, optimize=False):
-    if not isinstance(subscripts, str):
-        raise NotImplementedError("np.einsum: tensors need the subscripts as a string")
-    subscripts = _explicit(subscripts.replace(" ", ""), operands)
-    return einsum(*operands, subscripts=subscripts, optimize=optimize)
-
-
-def _explicit(subscripts, arrays):
-    """Subscripts with the output written out, and letters in place of an ellipsis."""
-    inputs, arrow, output = subscripts.partition("->")
-    terms = inputs.split(",")
-    if len(terms) != len(arrays):
-        raise ValueError(
-            f"np.einsum: {subscripts!r} has {len(terms)} terms, {len(arrays)} operands came"
-        )
-    unused = [c for c in string.ascii_letters if c not in inputs]
-    hidden = [
-        np.ndim(x) - len(term) + 3 if "..." in term else 0
-        for term, x in zip(terms, arrays, strict=True)
-    ]
-    batch = "".join(unused[: max(hidden)])
-    terms = [
-        term.replace("...", batch[len(batch) - n :]) for term, n in zip(terms, hidden, strict=True)
-    ]
-    if arrow:
-        output = output.replace("...", batch)
-    else:
-        letters = "".join(terms)
-        output = batch + "".join(
-            c for c in sorted(set(letters)) if letters.count(c) == 1 and c not in batch
-        )
-    return ",".join(terms) + "->" + output
-
-
-@implements(np.vdot)
-def _vdot(a, b):
-    return np.dot(np.ravel(np.conjugate(a)), np.ravel(b))
-
-
-@implements(np.inner)
-def _inner(a, b):
-    return np.dot(a, b if np.ndim(b) < 2 else _transposed(b))
-
-
-@implements(np.outer)
-def _outer(a, b):
-    return np.multiply(np.ravel(a)[:, None], np.ravel(b)[None, :])
-
-
-@implements(np.kron)
-def _kron(a, b):
-    n = max(np.ndim(a), np.ndim(b))
-    a, b = (np.reshape(x, (1,) * (n - np.ndim(x)) + np.shape(x)) for x in (a, b))
-    product = np.expand_dims(a, tuple(range(1, 2 * n, 2)))
-    product = product * np.expand_dims(b, tuple(range(0, 2 * n, 2)))
-    return np.reshape(product, np.multiply(np.shape(a), np.shape(b)).tolist())
-
-
-@implements(np.cross)
-def _cross(a, b, axis=-1):
-    if np.shape(a)[axis] != 3 or np.shape(b)[axis] != 3:
-        raise ValueError(f"np.cross: vectors must have length 3 ({np.shape(a)} and {np.shape(b)})")
-    # Component i is a_{i+1} b_{i+2} - a_{i+2} b_{i+1}.
-    return np.roll(a, -1, axis) * np.roll(b, -2, axis) - np.roll(a, -2, axis) * np.roll(b, -1, axis)
-
-
-@implements(np.tensordot)
-def _tensordot(a, b, axes=2):
-    if np.ndim(axes) == 0:
-        axes = (range(np.ndim(a) - axes, np.ndim(a)), range(axes))
-    a_axes, b_axes = (
-        normalize_axis_tuple(np.ravel(x_axes).astype(int).tolist(), np.ndim(x))
-        for x_axes, x in zip(axes, (a, b), strict=True)
-    )
-    a_kept = tuple(i for i in range(np.ndim(a)) if i not in a_axes)
-    b_kept = tuple(i for i in range(np.ndim(b)) if i not in b_axes)
-    a, b = np.transpose(a, a_kept + a_axes), np.transpose(b, b_axes + b_kept)
-    shape, summed = np.shape(a)[: len(a_kept)], np.shape(a)[len(a_kept) :]
-    if summed != np.shape(b)[: len(b_axes)]:
-        raise ValueError(
-            f"np.tensordot: the axes to sum over have lengths {summed} and "
-            f"{np.shape(b)[: len(b_axes)]}"
-        )
-    rest, n = np.shape(b)[len(b_axes) :], math.prod(summed)
-    product = np.dot(np.reshape(a, (math.prod(shape), n)), np.reshape(b, (n, math.prod(rest))))
-    return np.reshape(product, shape + rest)
-
-
-# numpy.linalg
+# Inverses
 
 
 def _inv_vjp(g, y, x):
@@ -278,58 +66,209 @@ primitive(np.linalg.inv).defvjp(_inv_vjp)
 primitive(np.linalg.solve).defvjp(_solve_vjp_matrix, _solve_vjp_right)
 
 
+@implements(np.linalg.tensorinv)
+def _tensorinv(a, ind=2):
+    if ind <= 0:
+        raise ValueError(f"np.linalg.tensorinv: ind must be positive, it is {ind}")
+    shape = np.shape(a)
+    rows = int(np.prod(shape[ind:]))
+    return np.reshape(np.linalg.inv(np.reshape(a, (rows, -1))), shape[ind:] + shape[:ind])
+
+
+@implements(np.linalg.tensorsolve)
+def _tensorsolve(a, b, axes=None):
+    if axes is not None:
+        a = np.moveaxis(a, axes, range(-len(axes), 0))
+    shape = np.shape(a)[np.ndim(b) :]
+    matrix = np.reshape(a, (-1, int(np.prod(shape))))
+    return np.reshape(np.linalg.solve(matrix, np.ravel(b)), shape)
+
+
+# Determinants
+
+
 def _det_vjp(g, y, x):
-    """d det X = det X · tr(X⁻¹ dX), so the cotangent is g · det X · X⁻ᵀ; X must have an inverse."""
-    return (g * y)[..., None, None] * _transposed(np.linalg.inv(x))
+    """d det X = det X · tr(X⁻¹ dX), so the cotangent is g · det X · X⁻ᵀ.
+
+    det is a polynomial and has derivatives of every order where X has no inverse too. There, and
+    near there, they are those of another expression for it, `_det_by_parts`.
+    """
+    ill = x.size and np.linalg.cond(plain(x), 1) * _small(x) >= x.shape[-1]
+    if not np.any(ill):
+        return (g * y)[..., None, None] * _transposed(np.linalg.inv(x))
+    if x.ndim == 2:
+        return vjp(_det_by_parts, x)[1](g)[0]
+    each = zip(np.ravel(g), np.ravel(y), np.reshape(x, (-1, *x.shape[-2:])), strict=True)
+    return np.reshape(np.stack([_det_vjp(*matrix) for matrix in each]), x.shape)
+
+
+def _small(x):
+    """The share of the largest singular value under which one is small.
+
+    Dividing by it costs X⁻¹ the digits of its reciprocal, and each derivative of X⁻¹ as many again.
+    """
+    return np.finfo(x.dtype).eps ** 0.25
+
+
+def _det_by_parts(x):
+    """det X without dividing by its small singular values.
+
+    With the singular vectors U and V of X, held fixed, Uᴴ X V = [A B; C D] is (almost) diagonal,
+    with the large singular values in A and the small ones in D. Then det X is
+    det U · det Vᴴ · det A · det(D - C A⁻¹ B).
+    """
+    u, s, vh = np.linalg.svd(plain(x))
+    r = np.count_nonzero(s > _small(x) * s[0])
+    turned = _adjoint(u) @ x @ _adjoint(vh)
+    a, b, c, d = turned[:r, :r], turned[:r, r:], turned[r:, :r], turned[r:, r:]
+    det = np.linalg.det(u) * np.linalg.det(vh) * np.linalg.det(a)
+    return det * _det_by_products(d - c @ np.linalg.solve(a, b))
+
+
+def _det_by_products(x):
+    """det X as sums of products alone, without cancellation where X is diagonal and positive.
+
+    Berkowitz, "On computing the determinant in small parallel time using a small number of
+    processors" (1984): the coefficients of det(λ - X), for one more row and column of X at a time.
+    A row r, column c and corner x beside M multiply the polynomial by λ - x - r c/λ - r M c/λ² - ….
+    """
+    polynomial = np.ones(1, x.dtype)
+    for k in range(len(x)):
+        row, column = x[k, :k], x[:k, k]
+        series = [x.dtype.type(1), -x[k, k]]
+        for _ in range(k):
+            series.append(-(row @ column))
+            column = x[:k, :k] @ column
+        shift = np.subtract.outer(np.arange(k + 2), np.arange(k + 1))
+        polynomial = np.where(shift >= 0, np.stack(series)[shift], 0) @ polynomial
+    return (-1) ** len(x) * polynomial[-1]
 
 
 def _slogdet_vjp(g, y, x):
-    """d log |det X| is the real part of tr(X⁻¹ dX); the sign turns with the imaginary part."""
+    """d log |det X| is the real part of tr(X⁻¹ dX); the sign turns with the imaginary part.
+
+    The logarithm has no derivative where X has no inverse: there np.linalg.inv raises LinAlgError.
+    """
     g_log = g[1]
     if x.dtype.kind == "c":
         g_log = g_log - 1j * np.real(1j * g[0] * y[0])
     return g_log[..., None, None] * _transposed(np.linalg.inv(x))
 
 
-def _cholesky_vjp(g, y, x):
-    """From L Lᴴ = A: with P the lower half of Lᵀ G, its diagonal halved, A's cotangent is
-    L⁻ᵀ P (L⁻¹)*, made Hermitian (Murray, "Differentiation of the Cholesky decomposition", 2016).
-    """
-    product = np.matmul(_transposed(y), g)
-    half = (np.tril(product) + np.tril(product, -1)) / 2
-    left = _transposed(np.linalg.solve(np.conjugate(_transposed(y)), _transposed(half)))
-    whole = np.linalg.solve(_transposed(y), left)
-    return (whole + np.conjugate(_transposed(whole))) / 2
-
-
-def _norm_vjp(g, y, x, ord=None, axis=None, keepdims=False):
-    """With y = (Σ |x|ᵖ)^(1/p): g · sign x · (|x| / y)ᵖ⁻¹, which is g · x / y for p = 2.
-
-    The norm has a kink at x = 0; the gradient there is taken as 0.
-    """
-    if ord in (None, 2, "fro"):
-        g, y = _expand(g, x, axis, keepdims), _expand(y, x, axis, keepdims)
-        return g * np.conjugate(x) / np.where(np.equal(y, 0), 1, y)
-    size = np.abs(x)
-    direction = np.conjugate(x) / np.where(np.equal(size, 0), 1, size)
-    if ord in (np.inf, -np.inf):
-        return direction * _extremum_vjp(g, y, size, axis, keepdims=keepdims)
-    g, y = _expand(g, x, axis, keepdims), _expand(y, x, axis, keepdims)
-    return g * direction * (size / np.where(np.equal(y, 0), 1, y)) ** (ord - 1)
-
-
 primitive(np.linalg.det).defvjp(_det_vjp)
 primitive(np.linalg.slogdet).defvjp(_slogdet_vjp)
-primitive(np.linalg.cholesky).defvjp(_cholesky_vjp)
-norm = primitive(np.linalg.norm)
-norm.defvjp(_norm_vjp)
 
 
-@implements(np.linalg.norm)
-def _norm(x, ord=None, axis=None, keepdims=False):
-    matrix = (x.ndim if axis is None else np.size(axis)) == 2
-    if ord == 0 or (matrix and ord not in (None, "fro")):
-        raise NotImplementedError(
-            f"np.linalg.norm: ord={ord!r} of a {'matrix' if matrix else 'vector'} has no rule"
-        )
-    return norm(x, ord=ord, axis=axis, keepdims=keepdims)
+# Pseudoinverses
+
+
+def from_triangle(x):
+    """The Hermitian matrix that LAPACK sees: it reads the lower triangle, and a real diagonal.
+
+    That triangle's cotangent is `to_triangle` of the whole matrix's.
+    """
+    half = np.tril(x, -1)
+    return half + _adjoint(half) + np.real(np.where(np.eye(x.shape[-1], dtype=bool), x, 0))
+
+
+def to_triangle(bar, upper=False):
+    """X̄ of the triangle that is read, from Ā of the Hermitian matrix: Ā + Āᴴ, half its diagonal.
+
+    For A_ij = x_ij and A_ji = x_ij* below the diagonal, Re tr(Āᴴ dA) holds dx_ij twice; on the
+    diagonal it holds Re dx_ii once.
+    """
+    both = bar + _adjoint(bar)
+    if upper:
+        return (np.triu(both) + np.triu(both, 1)) / 2
+    return (np.tril(both) + np.tril(both, -1)) / 2
+
+
+def _triple(x, y, z):
+    """X Y Z, bracketed so that the product of two of them is small."""
+    if x.shape[-2] > x.shape[-1]:
+        return np.matmul(x, np.matmul(y, z))
+    return np.matmul(np.matmul(x, y), z)
+
+
+@textbook
+def _pinv_vjp(bar, p, a, rcond=None, hermitian=False, *, rtol=None):
+    """Golub and Pereyra (1973): where the rank does not change,
+
+    dP = -P dA P + P Pᴴ dAᴴ (1 - A P) + (1 - P A) dAᴴ Pᴴ P, and so
+    Ā = -Pᴴ P̄ Pᴴ + (1 - A P) P̄ᴴ P Pᴴ + Pᴴ P P̄ᴴ (1 - P A).
+
+    Elsewhere the pseudoinverse jumps. Singular values under the cutoff count as zero throughout.
+    """
+    if hermitian:
+        a = from_triangle(a)
+    ph, bh = _adjoint(p), _adjoint(bar)
+    rows, columns = _triple(bh, p, ph), _triple(ph, p, bh)
+    whole = rows - _triple(a, p, rows) + columns - _triple(columns, p, a) - _triple(ph, bar, ph)
+    return to_triangle(whole) if hermitian else whole
+
+
+primitive(np.linalg.pinv).defvjp(_pinv_vjp)
+
+
+@primitive
+def lstsq(a, b, rcond=None):
+    """The least-squares solution X = A⁺ B, the squared residuals, the rank and singular values.
+
+    With the pseudoinverse P: B̄ = Pᵀ G, and the cotangent of P is G Bᵀ. Of a column, the residual
+    r = b - A x has the square d|r|² = 2 Re(rᴴ (db - dA x)), since Aᴴ r = 0.
+    """
+    return np.linalg.lstsq(a, b, rcond)
+
+
+def _lstsq_columns(g, output, a, b, rcond):
+    """G, X, B as matrices, the pseudoinverse with lstsq's cutoff, and the cotangent of r."""
+    g_x, g_squares, x = g[0], g[1], output[0]
+    if np.ndim(b) == 1:
+        g_x, x, b = g_x[:, None], x[:, None], b[:, None]
+    eps = np.finfo(np.result_type(a.dtype, b.dtype)).eps
+    cutoff = max(a.shape) * eps if rcond is None else eps if rcond < 0 else rcond
+    p = np.linalg.pinv(a, cutoff)
+    g_r = 2 * g_squares * _conjugated(b - np.matmul(a, x)) if g_squares.size else None
+    return g_x, x, b, p, g_r
+
+
+def _lstsq_vjp_matrix(g, output, a, b, rcond=None):
+    g_x, x, b, p, g_r = _lstsq_columns(g, output, a, b, rcond)
+    g_a = _pinv_vjp(np.matmul(g_x, b.T), p, a)
+    if g_r is not None:
+        g_a = g_a - np.matmul(g_r, x.T)
+    return g_a + vjp(np.linalg.svdvals, a)[1](g[3])[0]
+
+
+def _lstsq_vjp_right(g, output, a, b, rcond=None):
+    g_x, _, _, p, g_r = _lstsq_columns(g, output, a, b, rcond)
+    g_b = np.matmul(p.T, g_x)
+    return np.reshape(g_b if g_r is None else g_b + g_r, b.shape)
+
+
+lstsq.defvjp(_lstsq_vjp_matrix, _lstsq_vjp_right)
+
+
+@implements(np.linalg.lstsq)
+def _lstsq(a, b, rcond=None):
+    a, b = (x if isinstance(x, Tensor) else np.asarray(x) for x in (a, b))
+    x, squares, rank, s = lstsq(a, b, rcond=rcond)
+    return x, squares, rank[()], s
+
+
+# Of stacks of matrices, the last two axes
+
+
+@implements(np.linalg.trace)
+def _trace(x, /, *, offset=0, dtype=None):
+    return np.trace(x, offset, -2, -1, dtype)
+
+
+@implements(np.linalg.diagonal)
+def _diagonal(x, /, *, offset=0):
+    return np.diagonal(x, offset, -2, -1)
+
+
+@implements(np.linalg.matrix_transpose)
+def _matrix_transpose(x, /):
+    return np.matrix_transpose(x)
