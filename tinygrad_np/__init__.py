@@ -28,6 +28,7 @@ from .ops import (  # noqa: F401
     norms,
     polynomials,
     products,
+    ranges,
     reductions,
     shaping,
     signals,
