@@ -14,7 +14,15 @@ from .core.tape import Record, Tape, detect_anomaly, no_grad
 from .core.tensor import Tensor
 from .core.transforms import grad, stop_gradient, value_and_grad, vjp
 from .kernels.threads import get_num_threads, set_num_threads
-from .ops import elementwise, indexing, linear_algebra, reductions, shaping  # noqa: F401
+from .ops import (  # noqa: F401
+    elementwise,
+    indexing,
+    joining,
+    linear_algebra,
+    padding,
+    reductions,
+    shaping,
+)
 from .ops.activations import (
     elu,
     gelu,

@@ -146,16 +146,6 @@ primitive(np.where).defvjp(
     lambda g, z, condition, x, y: np.where(condition, g, 0),
     lambda g, z, condition, x, y: np.where(condition, 0, g),
 )
-
-
-@implements(np.select)
-def _select(condlist, choicelist, default=0):
-    chosen = default
-    for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
-        chosen = np.where(condition, choice, chosen)
-    return chosen
-
-
 primitive(np.copysign).defvjp(
     lambda g, z, x, y: g * np.copysign(1, x) * np.copysign(1, y),
     lambda g, z, x, y: None,
@@ -219,12 +209,6 @@ def _astype(x, dtype, *, copy=True):
     if dtype.kind not in "fc":
         return x.data.astype(dtype)
     return x if dtype == x.dtype else astype(x, dtype)
-
-
-@implements(np.full_like)
-def _full_like(a, fill_value, dtype=None):
-    filled = np.broadcast_to(fill_value, np.shape(a))
-    return np.astype(filled, np.result_type(plain(a)) if dtype is None else dtype)
 
 
 # These are constant between jumps, or not numbers at all: tensors give plain arrays.
