@@ -98,6 +98,7 @@ CASES = {
     "dstack": (lambda x, y: np.dstack([x, y]), N(3), N(1, 3, 2)),
     "column_stack": (lambda x, y: np.column_stack([x, y, [1, 2]]), N(2), N(2, 3)),
     "append": (lambda x, y: np.append(x, y), N(2, 2), N(3)),
+    "append a number": (lambda x: np.append(x, 1.0), N(3)),
     "append axis": (lambda x, y: np.append(x, y, axis=1), N(2, 2), N(2, 1)),
     "append to a list": (lambda y: np.append([1, 2], y), N(2)),
     "block": (lambda x, y, z: np.block([[x, y], [z, np.ones((1, 2)), 3.0]]), N(2, 2), N(2, 2), N()),

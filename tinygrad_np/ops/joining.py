@@ -78,7 +78,9 @@ def _concatenate(arrays, axis=0, *, dtype=None, casting="same_kind"):
 
 @implements(np.append)
 def _append(arr, values, axis=None):
-    """`concatenate` of the two."""
+    """`concatenate` of the two, both in one dimension if `axis` is None."""
+    if axis is None:
+        return np.concatenate([np.ravel(arr), np.ravel(values)])
     return np.concatenate([arr, values], axis)
 
 
