@@ -19,6 +19,16 @@ def N(*shape):
     return rng.normal(size=shape)
 
 
+def P(*shape):
+    """Positive, away from 0."""
+    return rng.uniform(0.3, 2.0, shape)
+
+
+def U(*shape):
+    """Inside of (-1, 1)."""
+    return rng.uniform(-0.9, 0.9, shape)
+
+
 def C(*shape):
     """Complex."""
     return N(*shape) + 1j * N(*shape)
@@ -46,7 +56,7 @@ CASES = {
     "moveaxis": (lambda x: np.moveaxis(x, [0, -1], [-1, 0]), N(2, 3, 4)),
     "rollaxis": (lambda x: np.rollaxis(x, 2, 1) * np.rollaxis(x, -1, start=1), N(2, 3, 4)),
     "swapaxes": (lambda x: np.swapaxes(x, 0, -1) * x.swapaxes(-1, 0), N(2, 3, 4)),
-    "matrix_transpose": (lambda x: np.linalg.matrix_transpose(x) + x.mT, N(2, 3, 4)),
+    "matrix_transpose": (lambda x: np.matrix_transpose(x) + x.mT, N(2, 3, 4)),
     # order of the elements
     "flip": (lambda x: np.flip(x) * np.flip(x, (0, -1)) + np.flip(x, ()), N(2, 3)),
     "fliplr": (np.fliplr, N(2, 3, 2)),
@@ -70,6 +80,16 @@ CASES = {
     ),
     "copy": (lambda x: np.copy(x, order="F") * x.copy("C"), N(2, 3)),
     "astype": (lambda x: x.astype(complex) * x.astype("f8", casting="safe"), N(3)),
+    # ranges
+    "linspace": (lambda a, b: np.linspace(a, b, 5), N(), N()),
+    "linspace of arrays": (lambda a, b: np.linspace(a, b, 3, False, axis=-1), N(2), N(3, 1)),
+    "linspace and its step": (lambda a, b: np.linspace(a, b, 4, retstep=True), N(), N()),
+    "linspace of one": (lambda a, b: np.linspace(a, b, 1) + b, N(), N()),
+    "linspace from a constant": (lambda b: np.linspace(0, b, 4), N()),
+    "geomspace": (lambda a, b: np.geomspace(a, b, 4), P(), P(2)),
+    "geomspace below 0": (lambda a, b: np.geomspace(-a, -b, 4, endpoint=False), P(), P()),
+    "logspace": (lambda a, b: np.logspace(a, b, 3), U(2), U(2)),
+    "logspace of a base": (lambda a, b: np.logspace(a, 1.0, 3, base=b, axis=1), U(2), P(2)),
     # repetition
     "tile": (lambda x: np.tile(x, (2, 1, 2)), N(2, 3)),
     "tile few": (lambda x: np.tile(x, 2) + np.tile(x, np.array([2])), N(2, 3)),

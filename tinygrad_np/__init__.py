@@ -20,6 +20,7 @@ from .ops import (  # noqa: F401
     joining,
     linear_algebra,
     padding,
+    ranges,
     reductions,
     shaping,
 )

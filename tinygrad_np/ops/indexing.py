@@ -278,12 +278,6 @@ def _trim_zeros(filt, trim="fb", axis=None):
     return filt[tuple(index)]
 
 
-@implements(np.linalg.diagonal)
-def _linalg_diagonal(x, /, *, offset=0):
-    """`diagonal`, of each matrix."""
-    return np.diagonal(x, offset, -2, -1)
-
-
 @implements(np.diag)
 def _diag(v, k=0):
     """The diagonal of a matrix; or a matrix with a diagonal, at which its elements are added."""
@@ -305,12 +299,6 @@ def _diagflat(v, k=0):
 def _trace(a, offset=0, axis1=0, axis2=1, dtype=None):
     """The sum of the `diagonal`."""
     return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
-
-
-@implements(np.linalg.trace)
-def _linalg_trace(x, /, *, offset=0, dtype=None):
-    """The sum of the `diagonal`, of each matrix."""
-    return np.trace(x, offset, -2, -1, dtype)
 
 
 @implements(np.tril)

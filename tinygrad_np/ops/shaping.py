@@ -71,7 +71,6 @@ for _squeezing in (np.expand_dims, np.squeeze):
     _reshapes(_squeezing)
 for _turning in (np.matrix_transpose, np.moveaxis, np.rollaxis, np.swapaxes, np.transpose):
     _permutes_axes(_turning)
-_permutes_axes(np.linalg.matrix_transpose)
 for _widening in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
     _atleast(_widening)
 
