@@ -22,6 +22,7 @@ from .ops import (  # noqa: F401
     padding,
     ranges,
     reductions,
+    scimath,
     shaping,
 )
 from .ops.activations import (

@@ -351,6 +351,13 @@ class Tensor:
         """The elements in one dimension, as `ndarray.flatten`."""
         return rules[np.ravel](self, order)
 
+    def view(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises: what is written through a view of its memory would change the tensor."""
+        raise TypeError(
+            "Tensor.view: tensors are immutable and share no memory; write t.astype(dtype), or "
+            "t.data.view(dtype) for the bits of its value"
+        )
+
     def compress(self, condition: Any, axis: Any = None) -> Tensor:
         """Like `ndarray.compress`: the elements along the axis where the condition holds."""
         return rules[np.compress](condition, self, axis)
@@ -378,7 +385,9 @@ for _name in (
 
 def _in_place(name: str, instead: str) -> Callable[..., Any]:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError(f"Tensor.{name}: tensors are immutable; write {instead}")
+        raise TypeError(
+            f"Tensor.{name}: it works in place, and tensors are immutable; write {instead}"
+        )
 
     method.__name__ = name
     method.__qualname__ = f"Tensor.{name}"
@@ -395,7 +404,6 @@ for _name, _instead in {
     "setfield": "t = t.at[index].set(values)",
     "setflags": "t.data.setflags(...), for its array",
     "sort": "t = np.sort(t)",
-    "view": "t.astype(dtype), or t.data.view(dtype) for its bits",
 }.items():
     setattr(Tensor, _name, _in_place(_name, _instead))
 

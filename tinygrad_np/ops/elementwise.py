@@ -104,8 +104,10 @@ primitive(np.logaddexp2).defvjp(
 primitive(np.sin).defvjp(lambda g, y, x: g * np.cos(x))
 primitive(np.cos).defvjp(lambda g, y, x: -g * np.sin(x))
 primitive(np.tan).defvjp(lambda g, y, x: g * (1 + y * y))
-primitive(np.arcsin).defvjp(lambda g, y, x: g / np.sqrt(1 - x * x))
-primitive(np.arccos).defvjp(lambda g, y, x: -g / np.sqrt(1 - x * x))
+# √(1 - x²) in two factors, so that on the branch cuts of complex x, beyond ±1, the sign of the zero
+# in x's imaginary part still says on which side x lies: 1 - x would lose it, -(x - 1) does not.
+primitive(np.arcsin).defvjp(lambda g, y, x: g / (np.sqrt(-(x - 1)) * np.sqrt(x + 1)))
+primitive(np.arccos).defvjp(lambda g, y, x: -g / (np.sqrt(-(x - 1)) * np.sqrt(x + 1)))
 primitive(np.arctan).defvjp(lambda g, y, x: g / (1 + x * x))
 primitive(np.arctan2).defvjp(
     lambda g, z, x, y: g * y / (np.square(x) + np.square(y)),
