@@ -104,10 +104,17 @@ primitive(np.logaddexp2).defvjp(
 primitive(np.sin).defvjp(lambda g, y, x: g * np.cos(x))
 primitive(np.cos).defvjp(lambda g, y, x: -g * np.sin(x))
 primitive(np.tan).defvjp(lambda g, y, x: g * (1 + y * y))
-# √(1 - x²) in two factors, so that on the branch cuts of complex x, beyond ±1, the sign of the zero
-# in x's imaginary part still says on which side x lies: 1 - x would lose it, -(x - 1) does not.
-primitive(np.arcsin).defvjp(lambda g, y, x: g / (np.sqrt(-(x - 1)) * np.sqrt(x + 1)))
-primitive(np.arccos).defvjp(lambda g, y, x: -g / (np.sqrt(-(x - 1)) * np.sqrt(x + 1)))
+
+
+def _root_of_one_less_square(x):
+    """√(1 - x²), in two factors: on the branch cuts of complex x, beyond ±1, the sign of the zero in
+    the imaginary part says on which side of the cut x lies. It would be lost in 1 - x.
+    """
+    return np.sqrt(-(x - 1) if x.dtype.kind == "c" else 1 - x) * np.sqrt(x + 1)
+
+
+primitive(np.arcsin).defvjp(lambda g, y, x: g / _root_of_one_less_square(x))
+primitive(np.arccos).defvjp(lambda g, y, x: -g / _root_of_one_less_square(x))
 primitive(np.arctan).defvjp(lambda g, y, x: g / (1 + x * x))
 primitive(np.arctan2).defvjp(
     lambda g, z, x, y: g * y / (np.square(x) + np.square(y)),
