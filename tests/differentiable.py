@@ -53,14 +53,15 @@ def table():
             if isinstance(result, REFUSALS):
                 refused.append(code)
             elif is_smooth(result):
-                kind, note = _derivative(getattr(namespace, aliases[0]), result)
-                rows.append(f"| {code} | {kind} | {ORDER} | {note.replace('|', chr(92) + '|')} |")
+                kind, place, note = _derivative(getattr(namespace, aliases[0]), result)
+                note = note.replace("|", r"\|")
+                rows.append(f"| {code} | {kind} | {ORDER} | {place} | {note} |")
             else:
                 discrete.append(code)
         parts.append(f"## `{module.replace('np', 'numpy', 1)}`\n")
         if rows:
-            head = ["| function | derivative | order tested | notes |", "| --- | --- | --- | --- |"]
-            parts.append("\n".join([*head, *rows]) + "\n")
+            columns = "| function | derivative | order tested | file | notes |"
+            parts.append("\n".join([columns, "| --- | --- | --- | --- | --- |", *rows]) + "\n")
         for title, names in (("Discrete", discrete), ("Raise", refused)):
             if names:
                 parts.append(f"{title}: {', '.join(names)}.\n")
@@ -94,7 +95,7 @@ def _functions(module, namespace):
 
 
 def _derivative(function, outputs):
-    """Whether a function has a VJP of its own, and what there is to say of it."""
+    """Whether a function has a VJP of its own, the file of it, and what there is to say of it."""
     rule = rules.get(function)
     tensors = [output for output in outputs if type(output) is tg.Tensor]
     operations = {record.op for tensor in tensors for record in tensor.tape()}
@@ -102,22 +103,31 @@ def _derivative(function, outputs):
         (rule,) = operations
     if isinstance(rule, Primitive):
         vjps = [rule.vjps.vjp] if hasattr(rule.vjps, "vjp") else filter(None, rule.vjps)
-        return "own VJP", "; ".join(dict.fromkeys(filter(None, map(_note, vjps))))
-    note = _first_paragraph(rule)
-    return "composition", note or ", ".join(
-        f"`{name}`" for name in sorted(op.name for op in operations)
-    )
+        vjps = [getattr(vjp, "func", vjp) for vjp in vjps]  # of a partial one
+        own = [_first_paragraph(rule)] if rule.__module__.startswith("tinygrad_np") else []
+        notes = list(dict.fromkeys(filter(None, map(_note, vjps)))) or own
+        return "own VJP", _file(vjps[0]), "; ".join(notes)
+    parts = ", ".join(f"`{name}`" for name in sorted(op.name for op in operations))
+    return "composition", _file(rule), _first_paragraph(rule) or parts
+
+
+def _file(function):
+    code = getattr(inspect.unwrap(function), "__code__", None) if function else None
+    if code is None:
+        return ""
+    path = Path(code.co_filename).relative_to(PATH.parent).as_posix()
+    return f"[{Path(path).stem}]({path})"
 
 
 def _first_paragraph(function):
-    return " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
+    return " ".join((function.__doc__ or "" if function else "").strip().split("\n\n")[0].split())
 
 
 def _note(vjp):
     """The first paragraph of a VJP's docstring, or the expression it is."""
-    code = getattr(vjp, "__code__", None)
-    if vjp.__doc__ or code is None or vjp.__name__ != "<lambda>":
+    if vjp.__doc__ or vjp.__name__ != "<lambda>":
         return _first_paragraph(vjp)
+    code = vjp.__code__
     for node in ast.walk(_syntax(code.co_filename)):
         if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno:
             names = [arg.arg for arg in node.args.args]

@@ -107,8 +107,8 @@ primitive(np.tan).defvjp(lambda g, y, x: g * (1 + y * y))
 
 
 def _root_of_one_less_square(x):
-    """√(1 - x²), in two factors: on the branch cuts of complex x, beyond ±1, the sign of the zero in
-    the imaginary part says on which side of the cut x lies. It would be lost in 1 - x.
+    """√(1 - x²), in two factors: on the branch cuts of complex x, beyond ±1, the sign of the zero
+    in the imaginary part says on which side of the cut x lies. It would be lost in 1 - x.
     """
     return np.sqrt(-(x - 1) if x.dtype.kind == "c" else 1 - x) * np.sqrt(x + 1)
 
