@@ -258,6 +258,7 @@ ERRORS = {
     },
     "full of": (lambda t: np.full((2, 2), t), TypeError, "would lose its gradient"),
     "item assignment": (lambda t: operator.setitem(t, 0, 1.0), TypeError, r"t\.at\[index\]\.set"),
+    "floats into integers": (lambda t: tg.Tensor([1]).at[0].set(t[0, 0]), TypeError, "cut off"),
     "index out of bounds": (lambda t: t[[0, 2]], IndexError, "out of bounds"),
     "take out of bounds": (lambda t: np.take(t, 4), IndexError, "out of bounds"),
     "floats as an index": (lambda t: np.arange(3)[t], TypeError, "lose its gradient"),
@@ -283,6 +284,15 @@ def test_trim_zeros_of_nothing_but_zeros():
     (t,) = tensors(np.zeros(3))
     for trim in ("fb", "f", "b"):
         assert np.trim_zeros(t, trim).shape == np.trim_zeros(t.data, trim).shape
+
+
+def test_ix_takes_masks_for_the_numbers_of_their_places():
+    (t,) = tensors(N(3, 2))
+    for index in (
+        np.ix_(tg.Tensor([True, False, True]), [True, True]),
+        np.ix_([2, 0], tg.Tensor([1])),
+    ):
+        np.testing.assert_array_equal(t[index].data, t.data[np.ix_(*map(np.ravel, plain(index)))])
 
 
 def test_discrete_functions_give_plain_arrays():

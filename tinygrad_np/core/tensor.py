@@ -336,7 +336,8 @@ class Tensor:
         copy: bool = True,
     ) -> Any:
         """Like `ndarray.astype`; integers and booleans are a plain array."""
-        np.empty(0, self.dtype).astype(dtype, casting=casting)  # raises where it isn't allowed
+        if casting != "unsafe":
+            np.empty(0, self.dtype).astype(dtype, casting=casting)  # raises if it isn't allowed
         return rules[np.astype](self, dtype)
 
     def reshape(self, *shape: Any, order: Any = "C", copy: bool | None = None) -> Tensor:
@@ -352,10 +353,10 @@ class Tensor:
         return rules[np.ravel](self, order)
 
     def view(self, *args: Any, **kwargs: Any) -> Any:
-        """Raises: what is written through a view of its memory would change the tensor."""
+        """Raises: a view of the bits as another dtype has no derivative."""
         raise TypeError(
-            "Tensor.view: tensors are immutable and share no memory; write t.astype(dtype), or "
-            "t.data.view(dtype) for the bits of its value"
+            "Tensor.view: tensors are immutable, and a view of their bits has no derivative; "
+            "write t.astype(dtype), or t.data.view(dtype)"
         )
 
     def compress(self, condition: Any, axis: Any = None) -> Tensor:

@@ -47,6 +47,11 @@ def at_set(x, index, values):
     The VJPs: g with zeros at the places that were overwritten; and g[index], but 0 for those of the
     `values` that were overwritten themselves.
     """
+    if x.dtype.kind not in "fc" and np.asarray(values).dtype.kind in "fc":
+        raise TypeError(
+            f"at[index].set: the tensor is {x.dtype} and would cut off the values, which are "
+            f"{np.asarray(values).dtype}; convert it with .astype first"
+        )
     y = x.copy()
     y[index] = values
     return y
@@ -169,7 +174,7 @@ def rearranged(function, *arrays, dtype=None):
     each element of the output the number of the one that it came from.
     """
     starts = np.cumsum([0, *map(np.size, arrays)])
-    places = function(*(numbered(array, start) for array, start in zip(arrays, starts)))  # noqa: B905
+    places = function(*map(numbered, arrays, starts))
     return np.take(np.concatenate(arrays, axis=None, dtype=dtype, casting="unsafe"), places)
 
 

@@ -33,6 +33,19 @@ concatenate.defvjp_each(_concatenate_vjp)
 
 
 @moves
+def stack(*arrays, axis=0, dtype=None, casting="same_kind"):
+    """Arrays of one shape, side by side along a new axis. The VJP takes them out of g."""
+    return np.stack(arrays, axis, dtype=dtype, casting=casting)
+
+
+def _stack_vjp(i, g, y, *arrays, axis=0, dtype=None, casting=None):
+    return g[(slice(None),) * normalize_axis_index(axis, np.ndim(y)) + (i,)]
+
+
+stack.defvjp_each(_stack_vjp)
+
+
+@moves
 def split(x, places, *, axis):
     """The parts of x at some places along an axis, each a range; they may overlap or be empty.
 
@@ -66,14 +79,20 @@ unstack.defvjp(lambda g, parts, x, axis=0: np.stack(g, axis))
 # NumPy's names
 
 
-@implements(np.concatenate)
-def _concatenate(arrays, axis=0, *, dtype=None, casting="same_kind"):
-    """`concatenate`."""
-    if dtype is None:
-        return concatenate(*arrays, axis=axis)
-    if np.dtype(dtype).kind not in "fc":
-        return np.concatenate(plain(list(arrays)), axis, dtype=dtype, casting=casting)
-    return concatenate(*arrays, axis=axis, dtype=dtype, casting=casting)
+def _joins(function, join):
+    @implements(function)
+    def rule(arrays, axis=0, *, dtype=None, casting="same_kind"):
+        if dtype is None:
+            return join(*arrays, axis=axis)
+        if np.dtype(dtype).kind not in "fc":
+            return function(plain(list(arrays)), axis, dtype=dtype, casting=casting)
+        return join(*arrays, axis=axis, dtype=dtype, casting=casting)
+
+    rule.__doc__ = join.__doc__
+
+
+_joins(np.concatenate, concatenate)
+_joins(np.stack, stack)
 
 
 @implements(np.append)
@@ -82,13 +101,6 @@ def _append(arr, values, axis=None):
     if axis is None:
         return np.concatenate([np.ravel(arr), np.ravel(values)])
     return np.concatenate([arr, values], axis)
-
-
-@implements(np.stack)
-def _stack(arrays, axis=0, *, dtype=None, casting="same_kind"):
-    """`concatenate`, along a new axis."""
-    arrays = [np.expand_dims(array, axis) for array in arrays]
-    return np.concatenate(arrays, axis, dtype=dtype, casting=casting)
 
 
 @implements(np.vstack)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.primitive import implements, plain
+from ..core.tensor import Tensor
 from .indexing import moves
 
 
@@ -125,7 +126,7 @@ def _meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
 def _ix_(*args):
     """Each sequence along an axis of its own; those of booleans as the numbers of their places."""
     return tuple(
-        np.reshape(arg, part.shape) if np.size(arg) == part.size else part
+        np.reshape(arg, part.shape) if type(arg) is Tensor and arg.dtype != bool else part
         for arg, part in zip(args, np.ix_(*map(plain, args)), strict=True)
     )
 
