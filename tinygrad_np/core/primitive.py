@@ -46,7 +46,9 @@ class Primitive:
         self.differentiable = 0  # the arguments before this position have VJPs, all of them
         self.known: set[str] = set()  # keywords that every VJP has been found to take
         self.elementwise = isinstance(forward, np.ufunc) and forward.signature is None
-        self.unused: Callable[..., Any] | None = None  # (position, *args) -> the elements left out
+        self.unused: Callable[..., Any] | None = (
+            None  # by position, args and params: the elements that are left out
+        )
 
     def defvjp(self, *vjps: Callable[..., Any] | None) -> None:
         """State the VJPs, one for each positional argument, None for those without a derivative.
@@ -99,6 +101,8 @@ class Primitive:
             if isinstance(output, (tuple, list)):
                 return self._several(values, params, parents, output)
             output = np.asarray(output)
+        if parents and output.dtype.kind not in "fc":
+            return output  # it varies in jumps only
         tensor = new_tensor(Tensor)
         tensor.data = output
         tensor.position = tensor.grad = tensor.name = None

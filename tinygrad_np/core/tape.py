@@ -324,7 +324,7 @@ def _hide(
     """The cotangent with 0 at the places that a choice left unused, noted for the parent too."""
     mask = hidden.get(record) if record.op.elementwise else None
     if record.op.unused is not None:
-        unused = record.op.unused(position, *record.args)
+        unused = record.op.unused(position, *record.args, **record.params)
         mask = unused if mask is None else mask | unused
     node = parent.record or parent
     known = hidden.pop(node, None)

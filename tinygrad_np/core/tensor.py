@@ -110,13 +110,22 @@ class Tensor:
     def imag(self) -> Tensor:
         return rules[np.imag](self)
 
-    def item(self) -> Any:
-        """The one element as a Python number."""
-        return self.data.item()
+    @property
+    def flat(self) -> Tensor:
+        """The elements in one dimension, to be iterated over or indexed."""
+        return rules[np.ravel](self)
+
+    def item(self, *index: Any) -> Any:
+        """The one element, or the one at an index, as a Python number."""
+        return self.data.item(*index)
 
     def tolist(self) -> Any:
         """The value as nested lists of Python numbers."""
         return self.data.tolist()
+
+    def tobytes(self, order: Any = "C") -> bytes:
+        """The value's bytes."""
+        return self.data.tobytes(order)
 
     def detach(self) -> Tensor:
         """A tensor with the same data that no gradient passes."""
@@ -164,7 +173,8 @@ class Tensor:
         if self.requires_grad:
             raise TypeError(
                 f"{function}: this {self!s} is being differentiated and would lose its gradient; "
-                f"write t.data or t.item() for its value, or tg.stop_gradient(t) if that is meant"
+                f"write np.stack to make one array of several tensors, t.data or t.item() for its "
+                f"value, or tg.stop_gradient(t) if that is meant"
             )
 
     def __bool__(self) -> bool:
@@ -182,7 +192,7 @@ class Tensor:
     def __iter__(self) -> Iterator[Tensor]:
         if not self.data.ndim:
             raise TypeError("iteration over a 0-d tensor")
-        return (self[i] for i in range(len(self.data)))
+        return iter(rules[iter](self))
 
     def __contains__(self, value: Any) -> bool:
         return value in self.data
@@ -317,17 +327,37 @@ class Tensor:
 
     # Array methods whose arguments differ from the NumPy function's
 
-    def reshape(self, *shape: Any, order: Any = "C") -> Tensor:
+    def astype(
+        self,
+        dtype: Any,
+        order: Any = "K",
+        casting: Any = "unsafe",
+        subok: bool = True,
+        copy: bool = True,
+    ) -> Any:
+        """Like `ndarray.astype`; integers and booleans are a plain array."""
+        if casting != "unsafe":
+            np.empty(0, self.dtype).astype(dtype, casting=casting)  # raises if it isn't allowed
+        return rules[np.astype](self, dtype)
+
+    def reshape(self, *shape: Any, order: Any = "C", copy: bool | None = None) -> Tensor:
         """Like `ndarray.reshape`: the shape as one tuple or as several integers."""
-        return rules[np.reshape](self, shape[0] if len(shape) == 1 else shape, order=order)
+        return rules[np.reshape](self, shape[0] if len(shape) == 1 else shape, order, copy=copy)
 
     def transpose(self, *axes: Any) -> Tensor:
         """Like `ndarray.transpose`: the axes as one tuple, as several integers, or none."""
-        return rules[np.transpose](self, (axes[0] if len(axes) == 1 else axes) or None)
+        return rules[np.transpose](self, axes[0] if len(axes) == 1 else axes or None)
 
     def flatten(self, order: Any = "C") -> Tensor:
         """The elements in one dimension, as `ndarray.flatten`."""
         return rules[np.ravel](self, order)
+
+    def view(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises: a view of the bits as another dtype has no derivative."""
+        raise TypeError(
+            "Tensor.view: tensors are immutable, and a view of their bits has no derivative; "
+            "write t.astype(dtype), or t.data.view(dtype)"
+        )
 
     def compress(self, condition: Any, axis: Any = None) -> Tensor:
         """Like `ndarray.compress`: the elements along the axis where the condition holds."""
@@ -347,11 +377,36 @@ def _method(name: str) -> Callable[..., Any]:
 
 
 for _name in (
-    "all any argmax argmin argpartition argsort astype clip conj conjugate copy "
-    "cumprod cumsum diagonal dot max mean min nonzero partition prod ptp ravel repeat round "
-    "searchsorted sort squeeze std sum swapaxes take trace var"
+    "all any argmax argmin argpartition argsort choose clip conj conjugate copy "
+    "cumprod cumsum diagonal dot max mean min nonzero prod ptp ravel repeat round "
+    "searchsorted squeeze std sum swapaxes take trace var"
 ).split():
     setattr(Tensor, _name, _method(_name))
+
+
+def _in_place(name: str, instead: str) -> Callable[..., Any]:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(
+            f"Tensor.{name}: it works in place, and tensors are immutable; write {instead}"
+        )
+
+    method.__name__ = name
+    method.__qualname__ = f"Tensor.{name}"
+    method.__doc__ = f"Raises: tensors are immutable; write {instead}."
+    return method
+
+
+for _name, _instead in {
+    "fill": "t = np.full_like(t, value)",
+    "itemset": "t = t.at[index].set(value)",
+    "partition": "t = np.partition(t, kth)",
+    "put": "t = t.at[index].set(values)",
+    "resize": "t = np.resize(t, shape)",
+    "setfield": "t = t.at[index].set(values)",
+    "setflags": "t.data.setflags(...), for its array",
+    "sort": "t = np.sort(t)",
+}.items():
+    setattr(Tensor, _name, _in_place(_name, _instead))
 
 
 def _apply(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -359,6 +414,13 @@ def _apply(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) ->
     if rule is None:
         module = getattr(function, "__module__", None) or "numpy"
         raise NotImplementedError(_no_rule(f"{module}.{getattr(function, '__name__', function)}"))
+    if "out" in kwargs:
+        if kwargs["out"] is not None:
+            raise TypeError(
+                f"np.{function.__name__}: out= would write a Tensor into an array and lose its "
+                f"gradient; use the result instead"
+            )
+        kwargs = {name: value for name, value in kwargs.items() if name != "out"}
     return rule(*args, **kwargs)
 
 

@@ -144,8 +144,17 @@ for _logaddexp, _exponential in ((np.logaddexp, np.exp), (np.logaddexp2, np.exp2
 primitive(np.sin).defvjp(lambda g, y, x: g * np.cos(x))
 primitive(np.cos).defvjp(lambda g, y, x: -g * np.sin(x))
 primitive(np.tan).defvjp(lambda g, y, x: g * (1 + y * y))
-primitive(np.arcsin).defvjp(lambda g, y, x: g / np.sqrt((1 - x) * (1 + x)))
-primitive(np.arccos).defvjp(lambda g, y, x: -g / np.sqrt((1 - x) * (1 + x)))
+
+
+def _root_of_one_less_square(x):
+    """√(1 - x²), in two factors: on the branch cuts of complex x, beyond ±1, the sign of the zero
+    in the imaginary part says on which side of the cut x lies. It would be lost in 1 - x.
+    """
+    return np.sqrt(-(x - 1) if x.dtype.kind == "c" else 1 - x) * np.sqrt(x + 1)
+
+
+primitive(np.arcsin).defvjp(lambda g, y, x: g / _root_of_one_less_square(x))
+primitive(np.arccos).defvjp(lambda g, y, x: -g / _root_of_one_less_square(x))
 primitive(np.arctan).defvjp(lambda g, y, x: g / (1 + x * x))
 
 
@@ -200,16 +209,6 @@ _where.defvjp(
     lambda g, z, condition, x, y: np.where(condition, g, 0),
     lambda g, z, condition, x, y: np.where(condition, 0, g),
 )
-
-
-@implements(np.select)
-def _select(condlist, choicelist, default=0):
-    chosen = default
-    for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
-        chosen = np.where(condition, choice, chosen)
-    return chosen
-
-
 # |x| with the sign of y, which jumps where y changes its sign
 primitive(np.copysign).defvjp(
     lambda g, z, x, y: g * np.copysign(1, x) * np.copysign(1, y),
@@ -335,12 +334,6 @@ def _astype(x, dtype, *, copy=True):
     if dtype.kind not in "fc":
         return x.data.astype(dtype)
     return x if dtype == x.dtype else astype(x, dtype)
-
-
-@implements(np.full_like)
-def _full_like(a, fill_value, dtype=None):
-    filled = np.broadcast_to(fill_value, np.shape(a))
-    return np.astype(filled, np.result_type(plain(a)) if dtype is None else dtype)
 
 
 # These are constant between jumps, or not numbers at all: tensors give plain arrays.

@@ -1,4 +1,7 @@
-"""Evenly spaced numbers between two ends that vary."""
+"""Numbers between two others: their derivatives with respect to the two ends.
+
+The numbers are at the shares s = 0, 1/n, 2/n, … of the way from `start` to `stop`.
+"""
 
 from __future__ import annotations
 
@@ -7,80 +10,48 @@ import numpy as np
 from ..core.primitive import implements, primitive
 
 
-def _weights(y, num, endpoint, axis):
-    """How far along the i-th of n numbers stands: wᵢ = i / (n - 1), or i / n without the end."""
-    shape = [1] * np.ndim(y)
-    shape[axis] = num
-    return (np.arange(num) / max(num - 1 if endpoint else num, 1)).reshape(shape)
+def _shares(num, endpoint, axis, ndim):
+    """How far along the way from `start` to `stop` each number is, along `axis` of `ndim`."""
+    shares = np.arange(num) / max(num - 1 if endpoint else num, 1)
+    return np.moveaxis(np.reshape(shares, (num,) + (1,) * (ndim - 1)), 0, axis)
 
 
-@primitive(name="linspace")
-def _linspace(start, stop, num, endpoint, dtype, axis):
-    """yᵢ = (1 - wᵢ) start + wᵢ stop. The VJPs are Σᵢ gᵢ (1 - wᵢ) and Σᵢ gᵢ wᵢ."""
-    return np.linspace(start, stop, num, endpoint, dtype=dtype, axis=axis)
+def _linspace_vjps(of_start, of_stop):
+    def vjp(g, y, start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
+        """y = start (1 - s) + stop s: the sums of g (1 - s), and of g s."""
+        g, g_step = g if retstep else (g, 0)
+        s = _shares(num, endpoint, axis, g.ndim)
+        cotangent = np.sum(g * (of_start * (1 - s) + of_stop * s), axis)
+        n = num - 1 if endpoint else num
+        return cotangent + g_step * ((of_stop - of_start) / n) if retstep and n else cotangent
+
+    return vjp
 
 
-_linspace.defvjp(
-    lambda g, y, start, stop, num, endpoint, dtype, axis: np.sum(
-        g * (1 - _weights(y, num, endpoint, axis)), axis
-    ),
-    lambda g, y, start, stop, num, endpoint, dtype, axis: np.sum(
-        g * _weights(y, num, endpoint, axis), axis
-    ),
-)
+primitive(np.linspace).defvjp(_linspace_vjps(1, 0), _linspace_vjps(0, 1))
 
 
-@primitive(name="geomspace")
-def _geomspace(start, stop, num, endpoint, dtype, axis):
-    """yᵢ = start^(1 - wᵢ) stop^wᵢ, so that log y is evenly spaced.
+def _geomspace_vjps(of_start, of_stop):
+    def vjp(g, y, start, stop, num=50, endpoint=True, dtype=None, axis=0):
+        """y = start¹⁻ˢ stopˢ: the sums of g y (1 - s) / start, and of g y s / stop."""
+        s = _shares(num, endpoint, axis, g.ndim)
+        weights = of_start * (1 - s) + of_stop * s
+        return np.sum(g * y * weights, axis) / (start if of_start else stop)
 
-    The derivatives are (1 - wᵢ) yᵢ / start and wᵢ yᵢ / stop.
-    """
-    return np.geomspace(start, stop, num, endpoint, dtype, axis)
-
-
-_geomspace.defvjp(
-    lambda g, y, start, stop, num, endpoint, dtype, axis: (
-        np.sum(g * y * (1 - _weights(y, num, endpoint, axis)), axis) / start
-    ),
-    lambda g, y, start, stop, num, endpoint, dtype, axis: (
-        np.sum(g * y * _weights(y, num, endpoint, axis), axis) / stop
-    ),
-)
+    return vjp
 
 
-def _floating(name, dtype):
-    if dtype is not None and np.dtype(dtype).kind not in "fc":
-        raise NotImplementedError(
-            f"np.{name}: dtype={np.dtype(dtype)} rounds; it has no derivative for tensors"
-        )
-
-
-@implements(np.linspace)
-def _linspace_of(
-    start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None
-):
-    _floating("linspace", dtype)
-    y = _linspace(start, stop, num=num, endpoint=endpoint, dtype=dtype, axis=axis)
-    if not retstep:
-        return y
-    steps = num - 1 if endpoint else num
-    return y, np.subtract(stop, start) / steps if steps > 0 else np.nan
-
-
-@implements(np.geomspace)
-def _geomspace_of(start, stop, num=50, endpoint=True, dtype=None, axis=0):
-    _floating("geomspace", dtype)
-    return _geomspace(start, stop, num=num, endpoint=endpoint, dtype=dtype, axis=axis)
+primitive(np.geomspace).defvjp(_geomspace_vjps(1, 0), _geomspace_vjps(0, 1))
 
 
 @implements(np.logspace)
-def _logspace_of(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
-    """base to the power of evenly spaced numbers."""
-    _floating("logspace", dtype)
+def _logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
+    """The base, to the powers from `linspace`."""
     if np.ndim(base):
-        shape = np.broadcast_shapes(*(np.shape(end) for end in (start, stop, base)))
-        start, stop = (np.broadcast_to(end, shape) for end in (start, stop))
+        ndim = max(map(np.ndim, (start, stop, base)))
+        start, stop, base = (
+            np.reshape(x, (1,) * (ndim - np.ndim(x)) + np.shape(x)) for x in (start, stop, base)
+        )
         base = np.expand_dims(base, axis)
-    y = np.power(base, np.linspace(start, stop, num, endpoint, axis=axis))
-    return y if dtype is None else np.astype(y, dtype)
+    powers = np.power(base, np.linspace(start, stop, num, endpoint, axis=axis))
+    return powers if dtype is None else powers.astype(dtype)

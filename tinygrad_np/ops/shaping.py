@@ -1,4 +1,4 @@
-"""Operations that move elements without changing them.
+"""Operations that give an array another shape, or its axes or elements another order.
 
 Each is a linear map that puts every element of the input somewhere in the output; its VJP is the
 transpose of that map, which takes each cotangent back to where its element came from, and adds up
@@ -8,9 +8,9 @@ where an element went to several places.
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
-from ..core.primitive import implements
+from ..core.primitive import implements, plain
+from ..core.tensor import Tensor
 from .indexing import moves
 
 
@@ -31,89 +31,41 @@ def transpose(x, axes):
 
 transpose.defvjp(lambda g, y, x, axes: np.transpose(g, np.argsort(axes).tolist()))
 
-
-@moves
-def concatenate(*arrays, axis=0):
-    """The arrays one after the other along an axis. The VJP cuts g at the joints."""
-    return np.concatenate(arrays, axis)
-
-
-def _concatenate_vjp(i, g, y, *arrays, axis=0):
-    start = sum(np.shape(array)[axis] for array in arrays[:i])
-    cut = [slice(None)] * np.ndim(y)
-    cut[axis] = slice(start, start + np.shape(arrays[i])[axis])
-    return g[tuple(cut)]
-
-
-concatenate.defvjp_each(_concatenate_vjp)
-
-
-@moves
-def pad(x, widths, *, value=0):
-    """x between `widths[i]` = (before, after) elements of a constant on each axis.
-
-    The VJP cuts the middle out of g.
-    """
-    return np.pad(x, widths, constant_values=value)
-
-
-pad.defvjp(
-    lambda g, y, x, widths, value=0: g[
-        tuple(slice(low, low + n) for (low, _), n in zip(widths, x.shape, strict=True))
-    ]
-)
-
 # The walk over the tape sums a cotangent over the axes that broadcasting repeated.
 moves(np.broadcast_to).defvjp(lambda g, y, x, shape, subok=False: g)
-moves(np.flip).defvjp(lambda g, y, x, axis=None: np.flip(g, axis))
-moves(np.roll).defvjp(lambda g, y, x, shift, axis=None: np.roll(g, np.negative(shift), axis))
+moves(np.flip).defvjp(lambda g, y, m, axis=None: np.flip(g, axis))
+moves(np.roll).defvjp(lambda g, y, a, shift, axis=None: np.roll(g, np.negative(shift), axis))
 
 
 # Other names of NumPy's for these. Where the new shape or the new order of the axes takes some
 # working out, the function itself is asked, with an array that holds nothing.
 
 
+def _empty_like(a):
+    return np.empty(np.shape(a), np.void)
+
+
 def _reshapes(function):
     @implements(function)
     def rule(a, *args, **kwargs):
-        return reshape(a, function(np.empty(np.shape(a), np.void), *args, **kwargs).shape)
+        """`reshape`, to the shape that NumPy's function gives."""
+        return reshape(a, function(_empty_like(a), *args, **kwargs).shape)
 
 
 def _permutes_axes(function):
     @implements(function)
     def rule(a, *args, **kwargs):
+        """`transpose`, in the order of the axes that NumPy's function gives."""
         # An array of shape (0, 1, 2, …) comes back with the order of the axes as its shape.
         return transpose(a, function(np.empty(range(a.ndim)), *args, **kwargs).shape)
-
-
-@implements(np.reshape)
-def _reshape(a, shape, order="C", *, copy=None):
-    if order not in ("C", "F"):
-        raise NotImplementedError(
-            f'np.reshape: order={order!r} depends on how an array lies in memory; pass "C" or "F"'
-        )
-    return reshape(a, shape) if order == "C" else reshape(a, shape, order=order)
-
-
-@implements(np.ravel)
-def _ravel(a, order="C"):
-    return _reshape(a, (-1,), order)
 
 
 def _atleast(function):
     @implements(function)
     def rule(*arrays):
-        made = tuple(reshape(a, function(np.empty(np.shape(a), np.void)).shape) for a in arrays)
+        """`reshape`, where axes are missing."""
+        made = tuple(reshape(a, function(_empty_like(a)).shape) for a in arrays)
         return made[0] if len(made) == 1 else made
-
-
-def _splits(function):
-    @implements(function)
-    def rule(ary, indices_or_sections, axis=0):
-        axis = normalize_axis_index(axis, ary.ndim)
-        parts = function(np.arange(ary.shape[axis]), indices_or_sections)
-        before = (slice(None),) * axis
-        return [ary[(*before, slice(p[0], p[-1] + 1) if p.size else slice(0))] for p in parts]
 
 
 for _squeezing in (np.expand_dims, np.squeeze):
@@ -122,67 +74,95 @@ for _turning in (np.matrix_transpose, np.moveaxis, np.rollaxis, np.swapaxes, np.
     _permutes_axes(_turning)
 for _widening in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
     _atleast(_widening)
-for _cutting in (np.array_split, np.split):
-    _splits(_cutting)
 
 
-@implements(np.broadcast_arrays)
-def _broadcast_arrays(*arrays, subok=False):
-    shape = np.broadcast_shapes(*(np.shape(array) for array in arrays))
-    return tuple(np.broadcast_to(array, shape) for array in arrays)
+@implements(np.reshape)
+def _reshape(a, shape, order="C", *, copy=None):
+    """`reshape`, in one of the two orders that don't depend on how the array lies in memory."""
+    if order not in ("C", "F"):
+        raise NotImplementedError(
+            f'np.reshape: order={order!r} depends on how an array lies in memory; pass "C" or "F"'
+        )
+    if copy is False:
+        np.reshape(plain(a), shape, order, copy=False)  # raises where it can't be done
+    return reshape(a, shape) if order == "C" else reshape(a, shape, order=order)
 
 
-@implements(np.concatenate)
-def _concatenate(arrays, axis=0):
-    if axis is None:
-        arrays, axis = [np.ravel(array) for array in arrays], 0
-    return concatenate(*arrays, axis=axis)
-
-
-@implements(np.append)
-def _append(arr, values, axis=None):
-    return np.concatenate([arr, values], axis)
-
-
-@implements(np.stack)
-def _stack(arrays, axis=0):
-    return np.concatenate([np.expand_dims(a, axis) for a in arrays], axis)
-
-
-@implements(np.vstack)
-def _vstack(tup):
-    return np.concatenate([np.atleast_2d(a) for a in tup])
-
-
-@implements(np.hstack)
-def _hstack(tup):
-    arrays = [np.atleast_1d(a) for a in tup]
-    return np.concatenate(arrays, min(1, np.ndim(arrays[0]) - 1))
-
-
-@implements(np.dstack)
-def _dstack(tup):
-    return np.concatenate([np.atleast_3d(a) for a in tup], 2)
-
-
-@implements(np.column_stack)
-def _column_stack(tup):
-    return np.concatenate([a if np.ndim(a) > 1 else np.atleast_2d(a).T for a in tup], 1)
-
-
-@implements(np.pad)
-def _pad(array, pad_width, mode="constant", **options):
-    if mode == "constant":
-        widths = np.broadcast_to(pad_width, (array.ndim, 2)).tolist()
-        return pad(array, tuple(map(tuple, widths)), value=options.get("constant_values", 0))
-    chooses = mode in ("edge", "reflect", "symmetric", "wrap")
-    if chooses and options.get("reflect_type") != "odd":
-        # Pad the numbers of the places, and take what lies there.
-        places = np.reshape(np.arange(array.size), array.shape)
-        return np.take(array, np.pad(places, pad_width, mode, **options))
-    raise NotImplementedError(f"np.pad: mode={mode!r} with {options} has no derivative rule")
+@implements(np.ravel)
+def _ravel(a, order="C"):
+    """`reshape` to one axis."""
+    return _reshape(a, (-1,), order)
 
 
 @implements(np.copy)
 def _copy(a, order="K", subok=False):
+    """The tensor itself, which can't change."""
     return a
+
+
+@implements(np.full_like)
+def _full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
+    """The value, broadcast, in the dtype of `a`; a derivative with respect to the value alone."""
+    dtype = np.result_type(plain(a)) if dtype is None else dtype
+    return np.astype(np.broadcast_to(fill_value, np.shape(a) if shape is None else shape), dtype)
+
+
+@implements(np.broadcast_arrays)
+def _broadcast_arrays(*arrays, subok=False):
+    """`broadcast_to` the shape that they have together."""
+    shape = np.broadcast_shapes(*(np.shape(array) for array in arrays))
+    return tuple(np.broadcast_to(array, shape) for array in arrays)
+
+
+@implements(np.meshgrid)
+def _meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
+    """Each array along an axis of its own, broadcast unless `sparse`."""
+    open_grid = np.meshgrid(*map(_empty_like, xi), sparse=True, indexing=indexing)
+    grid = tuple(np.reshape(x, open_x.shape) for x, open_x in zip(xi, open_grid, strict=True))
+    return grid if sparse else tuple(np.broadcast_arrays(*grid))
+
+
+@implements(np.ix_)
+def _ix_(*args):
+    """Each sequence along an axis of its own; those of booleans as the numbers of their places."""
+    return tuple(
+        np.reshape(arg, part.shape) if type(arg) is Tensor and arg.dtype != bool else part
+        for arg, part in zip(args, np.ix_(*map(plain, args)), strict=True)
+    )
+
+
+@implements(np.tile)
+def _tile(A, reps):  # NumPy's name of the argument
+    """Each axis, after a new one along which it is broadcast, merged with that one."""
+    reps = tuple(np.ravel(plain(reps)).tolist())
+    shape = (1,) * (len(reps) - np.ndim(A)) + np.shape(A)
+    reps = (1,) * (len(shape) - len(reps)) + reps
+    apart = np.reshape(A, [n for size in shape for n in (1, size)])
+    apart = np.broadcast_to(apart, [n for pair in zip(reps, shape, strict=True) for n in pair])
+    return np.reshape(apart, [rep * size for rep, size in zip(reps, shape, strict=True)])
+
+
+@implements(np.fliplr)
+def _fliplr(m):
+    """`flip`, along the second axis."""
+    if m.ndim < 2:
+        raise ValueError(f"np.fliplr: m must have two axes or more, it has shape {m.shape}")
+    return np.flip(m, 1)
+
+
+@implements(np.flipud)
+def _flipud(m):
+    """`flip`, along the first axis."""
+    return np.flip(m, 0)
+
+
+@implements(np.rot90)
+def _rot90(m, k=1, axes=(0, 1)):
+    """Half a turn flips both axes; a quarter flips one and swaps them."""
+    np.rot90(_empty_like(m), k, axes)  # raises for axes that don't fit
+    first, second = axes
+    if k % 2 == 0:
+        return np.flip(m, (first, second)) if k % 4 else m
+    if k % 4 == 1:
+        return np.swapaxes(np.flip(m, second), first, second)
+    return np.flip(np.swapaxes(m, first, second), second)
