@@ -1,7 +1,7 @@
 """Properties that hold for whatever shapes, axes, indices and dtypes hypothesis comes up with.
 
-The value is NumPy's, to the bit and with its dtype; a gradient has its input's shape and dtype; and
-the gradient agrees with a central difference along a random direction.
+The value is NumPy's, with its dtype and, where it is real, to the bit; a gradient has its input's
+shape and dtype; and it agrees with a central difference along a random direction.
 """
 
 import hypothesis.extra.numpy as hnp
@@ -45,7 +45,9 @@ def check(f, *args):
         found = f(*tensors)
     assert found.dtype == wanted.dtype
     assert found.shape == wanted.shape
-    np.testing.assert_array_equal(found.data, wanted)
+    # NumPy's own loops over complex numbers differ in the last bit with where memory lies.
+    rtol = 4 * np.finfo(wanted.dtype).eps if np.iscomplexobj(wanted) else 0
+    np.testing.assert_allclose(found.data, wanted, rtol=rtol, atol=0)
 
     rng = np.random.default_rng(0)
     cotangent = random_like(wanted, rng)
