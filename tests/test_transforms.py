@@ -160,6 +160,7 @@ def test_check_grads_catches_a_wrong_vjp_at_first_and_at_second_order():
             lambda: tg.grad(np.sin)(np.ones(2)),
         ),
         (TypeError, "must return a real number", lambda: tg.grad(np.exp)(1j)),
+        (TypeError, "it returned bool", lambda: tg.grad(lambda x: np.allclose(x, 1.0))(1.0)),
         (ValueError, "argnums names argument 3, 1 came", lambda: tg.grad(np.sin, argnums=3)(1.0)),
         (
             ValueError,

@@ -127,7 +127,8 @@ def value_and_grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Func
         A function returning `(value, gradient)`, or `((value, aux), gradient)`.
 
     Raises:
-        TypeError: if an argument to differentiate is not floating-point, or the result complex.
+        TypeError: if an argument to differentiate is not floating-point, or the result is complex,
+            an integer or a truth value.
         ValueError: if the result is not a scalar.
 
     >>> value_and_grad(lambda w: np.sum(w["a"] ** 2))({"a": np.array([1.0, 2.0])})
@@ -169,7 +170,7 @@ def _value_and_grad(f: Function, argnums: Any, has_aux: bool, name: str) -> Func
             raise ValueError(
                 f"{name}: the function must return a scalar, it returned shape {shape}"
             )
-        if dtype.kind == "c":
+        if dtype.kind != "f":
             raise TypeError(f"{name}: the function must return a real number, it returned {dtype}")
         trace.connect([output, *tree.leaves(aux)])
         gradients = iter(trace.pull_back([output], [np.ones(shape, dtype)], keep=False))
