@@ -756,10 +756,7 @@ def _float_leaves(
     optimizer: str, label: str, given: Any, like: dict[str, np.ndarray] | None = None
 ) -> dict[str, np.ndarray]:
     """The leaves of `given` by path; raise unless they are floats, placed and shaped as `like`."""
-    leaves = {
-        place: np.asarray(leaf, order="C")
-        for place, leaf in zip(tree.paths(given), tree.leaves(given), strict=True)
-    }
+    leaves = {place: np.asarray(leaf, order="C") for place, leaf in tree.items(given)}
     like = leaves if like is None else like
     for got, expected in zip_longest(map(repr, leaves), map(repr, like), fillvalue="no leaf"):
         if got != expected:

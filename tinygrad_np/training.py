@@ -124,7 +124,7 @@ def fit(
             "fit: rng must be a numpy.random.Generator such as np.random.default_rng(0), "
             f"not {rng!r}"
         )
-    for path, leaf in zip(tree.paths(params), tree.leaves(params), strict=True):
+    for path, leaf in tree.items(params):
         kind = leaf.dtype if isinstance(leaf, (np.ndarray, np.generic)) else type(leaf)
         if not np.issubdtype(kind, np.inexact):
             raise TypeError(

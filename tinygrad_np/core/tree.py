@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ["flatten", "leaves", "map", "paths", "unflatten"]
+__all__ = ["flatten", "items", "leaves", "map", "paths", "unflatten"]
 
 
 class _Leaf:
@@ -149,15 +149,24 @@ def paths(tree: Any) -> list[str]:
     >>> paths({"conv1": {"kernel": 0, "bias": 0}})
     ['conv1/bias', 'conv1/kernel']
     """
-    return _paths("", tree)
+    return [path for path, _ in items(tree)]
 
 
-def _paths(path: str, node: Any) -> list[str]:
+def items(tree: Any) -> list[tuple[str, Any]]:
+    """Each leaf with its path.
+
+    >>> items({"conv1": {"kernel": 3, "bias": 2}})
+    [('conv1/bias', 2), ('conv1/kernel', 3)]
+    """
+    return _items("", tree)
+
+
+def _items(path: str, node: Any) -> list[tuple[str, Any]]:
     pairs = _children(node)
     if pairs is None:
-        return [path]
+        return [(path, node)]
     return [
         found
         for key, child in pairs
-        for found in _paths(f"{path}/{key}" if path else str(key), child)
+        for found in _items(f"{path}/{key}" if path else str(key), child)
     ]

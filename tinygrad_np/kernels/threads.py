@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import math
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -205,18 +206,37 @@ if hasattr(os, "register_at_fork"):  # threads do not survive a fork
     os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
+class _Blas(NamedTuple):
+    """How many threads a BLAS library uses."""
+
+    get_num_threads: Callable[[], int]
+    set_num_threads: Callable[[int], object]
+
+
 @functools.lru_cache(maxsize=1)
-def _blas() -> list[Any]:
-    """threadpoolctl's controllers of the BLAS libraries; finding them takes milliseconds."""
+def _blas() -> list[_Blas]:
+    """The BLAS libraries that are loaded; finding them takes milliseconds."""
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController().select(user_api="blas").lib_controllers
+    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    return [
+        _openblas(library) or _Blas(library.get_num_threads, library.set_num_threads)
+        for library in libraries
+    ]
+
+
+def _openblas(library: Any) -> _Blas | None:
+    """OpenBLAS's own functions: threadpoolctl's take ten times as long, and are called at every
+    product; and from 3.7 on they do nothing in all threads but the first to call them.
+    """
+    if library.internal_api == "openblas" and library.threading_layer == "pthreads":
+        for prefix, suffix in itertools.product(("", "scipy_"), ("", "64_", "_64")):
+            names = [f"{prefix}openblas_{verb}_num_threads{suffix}" for verb in ("get", "set")]
+            if all(hasattr(library.dynlib, name) for name in names):
+                return _Blas(*(getattr(library.dynlib, name) for name in names))
+    return None
 
 
 def _set_blas_threads(counts: list[int]) -> None:
     for library, count in zip(_blas(), counts, strict=True):
         library.set_num_threads(count)
-        # Since threadpoolctl 3.7 the thread that first sets OpenBLAS's count owns it until it says
-        # otherwise, and what other threads set is ignored.
-        if hasattr(library, "clear_controlling_thread"):
-            library.clear_controlling_thread()
