@@ -146,10 +146,12 @@ def _figure(results: list[Row], title: str) -> Any:
         places = [
             n + (i - (len(libraries) - 1) / 2) * width for n, c in enumerate(cases) if c in found
         ]
-        ax.bar(places, [found[c] for c in cases if c in found], width, label=library)
+        heights = [found[c] - 1 for c in cases if c in found]
+        ax.bar(places, heights, width, bottom=1, label=library)
     ax.axhline(1, color="black", linewidth=1)
     ax.set_yscale("log")
-    ax.set_xticks(range(len(cases)), cases, rotation=30 if len(cases) > 5 else 0, ha="center")
+    crowded: Any = {"rotation": 30, "ha": "right"} if len(cases) > 5 else {}
+    ax.set_xticks(range(len(cases)), cases, **crowded)
     ax.set_ylabel(f"time, as a multiple of {OURS}'s")
     ax.set_title(title)
     ax.legend()

@@ -22,7 +22,7 @@ import math
 
 import numpy as np
 
-from . import winograd
+from . import depthwise, winograd
 from .memory import empty
 from .threads import share, share_sum, workspace
 from .windows import Block, Padding, Sizes, Windows, blocks, by_image, padded
@@ -50,6 +50,8 @@ def convolve(
     for each spatial dimension.
     """
     windows = Windows(x.shape[1:-1], kernel.shape[:-2], stride, padding, dilation)
+    if groups == x.shape[-1] == kernel.shape[-1] > 1:
+        return depthwise.convolve(x, kernel, bias, windows)
     dtype = np.result_type(x, kernel)
     y = empty((len(x), *windows.counts, kernel.shape[-1]), dtype)
     weights = _by_group(kernel.reshape(-1, y.shape[-1]).astype(dtype, copy=False), groups)
@@ -77,6 +79,8 @@ def convolve_kernel_gradient(
 ) -> np.ndarray:
     """The cotangent of the kernel, for x (N, *S, C) and the cotangent g (N, *counts, O) of y."""
     windows = Windows(x.shape[1:-1], kernel_shape[:-2], stride, padding, dilation)
+    if groups == x.shape[-1] == g.shape[-1] > 1:
+        return depthwise.convolve_kernel_gradient(x, g, kernel_shape, windows)
     dtype = np.result_type(x, g)
     if winograd.pays(len(x), windows, kernel_shape, groups, dtype):
         return winograd.convolve_kernel_gradient(x, g, windows)
@@ -103,6 +107,8 @@ def convolve_input_gradient(
 ) -> np.ndarray:
     """The cotangent of x, of `x_shape`, for the cotangent g (N, *counts, O) of y."""
     windows = Windows(x_shape[1:-1], kernel.shape[:-2], stride, padding, dilation)
+    if groups == x_shape[-1] == g.shape[-1] > 1:
+        return depthwise.convolve_input_gradient(g, kernel, x_shape, windows)
     dtype = np.result_type(g, kernel)
     if winograd.pays(len(g), windows, kernel.shape, groups, dtype):
         return winograd.convolve_input_gradient(g, kernel, x_shape[-1], windows)
