@@ -271,6 +271,7 @@ def pull_back(
     # node -> where its cotangent is 0 because a choice took another element. What an elementwise
     # operation makes of that 0 is 0, even where its derivative is infinite or NaN.
     hidden: dict[Any, Any] = {}
+    sums: set[Any] = set()
     for record in reversed(tape.records):
         g = cotangents.pop(record, None)
         if g is not None:
@@ -303,7 +304,7 @@ def pull_back(
                 if checking:
                     check_finite(f"VJP of {record.op.name}, argument {position}", cotangent, args)
                 if parent.position is not None or node in cotangents:
-                    accumulate(cotangents, parent, cotangent)
+                    accumulate(cotangents, parent, cotangent, sums)
                 else:
                     cotangents[node] = cotangent
         if hidden:
@@ -342,16 +343,27 @@ def _hide(
     return cotangent
 
 
-def accumulate(cotangents: dict[Any, Any], tensor: Tensor, cotangent: Any) -> None:
-    """Add one contribution to the cotangent of a tensor: where a value fans out, uses add up."""
+def accumulate(
+    cotangents: dict[Any, Any], tensor: Tensor, cotangent: Any, sums: set[Any] | None = None
+) -> None:
+    """Add one contribution to the cotangent of a tensor: where a value fans out, uses add up.
+
+    `sums` holds the nodes whose cotangents are sums already. No one else has seen such an array,
+    so the next contribution is added in place.
+    """
     node = tensor.record or tensor
-    if tensor.position is None:
-        known = cotangents.get(node)
-        cotangents[node] = cotangent if known is None else known + cotangent
-    else:
+    if tensor.position is not None:
         parts = cotangents.setdefault(node, [None] * len(tensor.record.output))  # type: ignore
         known = parts[tensor.position]
         parts[tensor.position] = cotangent if known is None else known + cotangent
+    elif (known := cotangents.get(node)) is None:
+        cotangents[node] = cotangent
+    elif sums is not None and node in sums and type(known) is np.ndarray:
+        known += cotangent
+    else:
+        cotangents[node] = known + cotangent
+        if sums is not None:
+            sums.add(node)
 
 
 def _like_input(cotangent: Any, data: np.ndarray, record: Record, position: int) -> Any:
