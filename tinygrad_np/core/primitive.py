@@ -101,8 +101,8 @@ class Primitive:
             if isinstance(output, (tuple, list)):
                 return self._several(values, params, parents, output)
             output = np.asarray(output)
-        if parents and output.dtype.kind not in "fc":
-            return output  # it varies in jumps only
+        if params and parents and output.dtype.kind not in "fc":
+            return output  # as for dtype=int: it varies in jumps only
         tensor = new_tensor(Tensor)
         tensor.data = output
         tensor.position = tensor.grad = tensor.name = None

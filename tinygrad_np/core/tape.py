@@ -286,7 +286,8 @@ def pull_back(
                     np.zeros_like(value) if part is None else part
                     for part, value in zip(g, record.output, strict=True)
                 )
-            vjps, params = record.op.vjps, record.params
+            op, params = record.op, record.params
+            vjps = op.vjps
             for position, parent in record.parents:
                 node = parent.record or parent
                 if wanted is not None and node not in wanted:
@@ -294,7 +295,7 @@ def pull_back(
                 cotangent = vjps[position](g, output, *args, **params)
                 if cotangent is None:
                     continue
-                if hidden or record.op.unused is not None:
+                if hidden or op.unused is not None:
                     cotangent = _hide(hidden, record, position, parent, cotangent, cotangents)
                 data = parent.data
                 if not hasattr(cotangent, "dtype"):  # a Python number
@@ -302,7 +303,7 @@ def pull_back(
                 if cotangent.dtype is not data.dtype or cotangent.shape != data.shape:
                     cotangent = _like_input(cotangent, data, record, position)
                 if checking:
-                    check_finite(f"VJP of {record.op.name}, argument {position}", cotangent, args)
+                    check_finite(f"VJP of {op.name}, argument {position}", cotangent, args)
                 if parent.position is not None or node in cotangents:
                     accumulate(cotangents, parent, cotangent, sums)
                 else:

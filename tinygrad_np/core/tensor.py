@@ -218,14 +218,15 @@ class Tensor:
     # NumPy's protocols
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if kwargs.get("out") is not None:
-            raise TypeError(
-                f"np.{ufunc.__name__}: out= (or an in-place operator such as +=) would write a "
-                f"Tensor into an array and lose its gradient; use the result instead"
-            )
         if kwargs or method != "__call__":
+            if kwargs.get("out") is not None:
+                raise TypeError(
+                    f"np.{ufunc.__name__}: out= (or an in-place operator such as +=) would write "
+                    f"a Tensor into an array and lose its gradient; use the result instead"
+                )
             return rules[getattr(np.ufunc, method)](ufunc, *inputs, **kwargs)
-        return _apply(ufunc, inputs, kwargs)
+        rule = rules.get(ufunc)
+        return _apply(ufunc, inputs, kwargs) if rule is None else rule(*inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return _apply(function, args, kwargs)

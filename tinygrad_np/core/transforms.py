@@ -53,13 +53,14 @@ class _Trace:
         of a transform around this one, or leaves that the caller made. They must then stay tensors.
         """
         self.tape = Tape([out for out in outputs if type(out) is Tensor], self.since)
-        self.wanted: set[Any] = {leaf.record for leaf in self.inputs}
+        self.wanted = wanted = {leaf.record for leaf in self.inputs}
         self.outside = any(leaf.record.parents for leaf in self.inputs)
-        for record in self.tape:
+        for record in self.tape.records:
             for _, parent in record.parents:
-                if parent.record in self.wanted:
-                    self.wanted.add(record)
-                elif parent.record is None or parent.record.index < self.since:
+                source = parent.record
+                if source in wanted:
+                    wanted.add(record)
+                elif source is None or source.index < self.since:
                     self.outside = True
         self.outside = self.outside and mode.get().recording
 
