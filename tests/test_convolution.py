@@ -174,6 +174,12 @@ def test_average_pooling_is_tensorflows(sizes, window, stride, padding):
     )
 
 
+def test_max_pooling_gives_the_gradient_of_a_tie_to_its_first_pixel():
+    x = np.array([3.0, 1.0, 3.0, 3.0]).reshape(1, 2, 2, 1)
+    gradient = tg.grad(lambda x: np.sum(tg.max_pool2d(x)))(x)
+    np.testing.assert_array_equal(gradient.ravel(), [1, 0, 0, 0])
+
+
 def test_global_average_pooling_is_tensorflows():
     assert_same_values_and_gradients(
         tg.global_avg_pool2d, lambda tf, x: tf.reduce_mean(x, (1, 2)), normal(2, 5, 4, 3)
