@@ -6,6 +6,7 @@ gives each case to `holds`.
 """
 
 import numpy as np
+import pytest
 
 import tinygrad_np as tg
 
@@ -55,27 +56,31 @@ def holds(f, *args, **options):
 def agrees_with_numpy(f, *arrays):
     """`f` of tensors is what NumPy makes of arrays; a gradient has its input's shape and dtype.
 
-    Real numbers are the same to the last bit and the sign of a zero, complex ones to four units in
-    the last place: there NumPy's own loops differ with where memory lies. Floating-point numbers
-    come as tensors, integers, which vary in jumps, as plain arrays.
+    Floating-point numbers come as tensors; integers, which vary in jumps, as plain arrays.
     """
     found, expected = f(*tensors(*arrays)), f(*arrays)
     assert type(found) is type(expected) or not isinstance(expected, (list, tuple))
     for output, value in zip(tg.tree.leaves(found), tg.tree.leaves(expected), strict=True):
-        kind = np.asarray(value).dtype.kind
-        assert type(output) is (tg.Tensor if kind in "fc" else type(value))
-        output = output.data if kind in "fc" else output
-        assert (np.shape(output), output.dtype) == (np.shape(value), value.dtype)
-        if kind == "c":
-            rtol = 4 * np.finfo(value.dtype).eps
-            np.testing.assert_allclose(output, value, rtol=rtol, atol=0)
-        else:
-            np.testing.assert_array_equal(output, value)
-        if kind == "f":
-            np.testing.assert_array_equal(np.signbit(output), np.signbit(value))
+        smooth = value.dtype.kind in "fc"
+        assert type(output) is (tg.Tensor if smooth else type(value))
+        same_numbers(output.data if smooth else output, value)
     outputs, pullback = tg.vjp(lambda *arrays: _floats(f(*arrays)), *arrays)
     for gradient, array in zip(pullback([*map(np.ones_like, outputs)]), arrays, strict=True):
         assert (gradient.shape, gradient.dtype) == (array.shape, array.dtype)
+
+
+def same_numbers(found, expected):
+    """Of one shape and dtype, equal to the last bit and the sign of a zero where they are real.
+
+    Complex ones are equal to four units in the last place: there NumPy's own loops differ with
+    where memory lies.
+    """
+    assert (np.shape(found), found.dtype) == (np.shape(expected), expected.dtype)
+    kind = expected.dtype.kind
+    rtol = 4 * np.finfo(expected.dtype).eps if kind == "c" else 0
+    np.testing.assert_allclose(found, expected, rtol=rtol, atol=0)
+    if kind == "f":
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
 
 
 def _floats(outputs):
@@ -88,3 +93,18 @@ def is_plain(f, *arrays):
     for output, value in zip(found, expected, strict=True):
         assert type(output) is type(value)
         np.testing.assert_array_equal(output, value, strict=isinstance(value, np.ndarray))
+
+
+def agrees_with_tensorflow(f, reference, *arrays, rtol=1e-10, atol=1e-13):
+    """Values, and gradients for a random cotangent, are those of a function of TensorFlow's."""
+    tf = pytest.importorskip("tensorflow")
+    inputs = [tf.constant(array) for array in arrays]
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        expected = reference(*inputs)
+    output, pullback = tg.vjp(f, *arrays)
+    cotangent = np.random.default_rng(0).normal(size=np.shape(output))
+    np.testing.assert_allclose(output, expected, rtol=rtol, atol=atol)
+    gradients = tape.gradient(expected, inputs, tf.constant(cotangent))
+    for gradient, wanted in zip(pullback(cotangent), gradients, strict=True):
+        np.testing.assert_allclose(gradient, wanted, rtol=rtol, atol=atol)
