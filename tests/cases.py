@@ -95,6 +95,12 @@ def is_plain(f, *arrays):
         np.testing.assert_array_equal(output, value, strict=isinstance(value, np.ndarray))
 
 
+def slopes(f, x):
+    """The first and the second derivative of an elementwise function."""
+    total = tg.grad(lambda x: np.sum(f(x)))
+    return total(x), tg.grad(lambda x: np.sum(total(x)))(x)
+
+
 def agrees_with_tensorflow(f, reference, *arrays, rtol=1e-10, atol=1e-13):
     """Values, and gradients for a random cotangent, are those of a function of TensorFlow's."""
     tf = pytest.importorskip("tensorflow")
