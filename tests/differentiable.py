@@ -23,10 +23,10 @@ Written by `python -m tests.differentiable` from the rules themselves, with NumP
 [tests/test_numpy_coverage.py](tests/test_numpy_coverage.py) holds this page to them.
 
 The functions in the tables give NumPy's values to the last bit (complex ones to the last two), and their
-derivatives agree with finite differences to the order given; derivatives exist of every order. A function has its own vector-Jacobian
-product (VJP), which takes the cotangent `g` of the output `y` to that of each input, or is composed of
-functions that have one. Discrete functions are constant between jumps, or give no numbers: their results
-are plain arrays. All others raise, so that no gradient is lost unseen.
+derivatives agree with finite differences to the order given; derivatives exist of every order. A function has
+its own vector-Jacobian product (VJP), which takes the cotangent `g` of the output `y` to that of each input,
+or is composed of functions that have one. Discrete functions are constant between jumps, or give no numbers:
+their results are plain arrays. All others raise, so that no gradient is lost unseen.
 """  # noqa: E501
 
 
