@@ -3,6 +3,7 @@
 import ast
 import functools
 import inspect
+import re
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,11 @@ HEAD = f"""# What is differentiable
 Written by `python -m tests.differentiable` from the rules themselves, with NumPy {np.__version__};
 [tests/test_numpy_coverage.py](tests/test_numpy_coverage.py) holds this page to them.
 
-The functions in the tables give NumPy's values to the last bit, and their derivatives agree with finite
-differences to the order given; derivatives exist of every order. A function has its own vector-Jacobian
-product (VJP), which takes the cotangent `g` of the output `y` to that of each input, or is composed of
-functions that have one. Discrete functions are constant between jumps, or give no numbers: their results
-are plain arrays. All others raise, so that no gradient is lost unseen.
+The functions in the tables give NumPy's values to the last bit (complex ones to the last two), and their
+derivatives agree with finite differences to the order given; derivatives exist of every order. A function has
+its own vector-Jacobian product (VJP), which takes the cotangent `g` of the output `y` to that of each input,
+or is composed of functions that have one. Discrete functions are constant between jumps, or give no numbers:
+their results are plain arrays. All others raise, so that no gradient is lost unseen.
 """  # noqa: E501
 
 
@@ -54,8 +55,7 @@ def table():
                 refused.append(code)
             elif is_smooth(result):
                 kind, place, note = _derivative(getattr(namespace, aliases[0]), result)
-                note = note.replace("|", r"\|")
-                rows.append(f"| {code} | {kind} | {ORDER} | {place} | {note} |")
+                rows.append(f"| {code} | {kind} | {ORDER} | {place} | {_markdown(note)} |")
             else:
                 discrete.append(code)
         parts.append(f"## `{module.replace('np', 'numpy', 1)}`\n")
@@ -106,9 +106,15 @@ def _derivative(function, outputs):
         vjps = [getattr(vjp, "func", vjp) for vjp in vjps]  # of a partial one
         own = [_first_paragraph(rule)] if rule.__module__.startswith("tinygrad_np") else []
         notes = list(dict.fromkeys(filter(None, map(_note, vjps)))) or own
-        return "own VJP", _file(vjps[0]), "; ".join(notes)
+        return "own VJP", _file(vjps[0]), "; ".join(note.removesuffix(".") for note in notes)
     parts = ", ".join(f"`{name}`" for name in sorted(op.name for op in operations))
     return "composition", _file(rule), _first_paragraph(rule) or parts
+
+
+def _markdown(note):
+    """With bars that end no cell, and stars, but for those in code, that are no emphasis."""
+    note = note.replace("|", r"\|")
+    return re.sub(r"`[^`]*`|\*", lambda found: r"\*" if found[0] == "*" else found[0], note)
 
 
 def _file(function):

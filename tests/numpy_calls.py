@@ -7,23 +7,10 @@ import io
 
 import numpy as np
 
-rng = np.random.default_rng(6)
+from tests.cases import makers
+
 windows = np.lib.stride_tricks.sliding_window_view
-
-
-def N(*shape):
-    """Normally distributed."""
-    return rng.normal(size=shape)
-
-
-def P(*shape):
-    """Positive, away from 0."""
-    return rng.uniform(0.3, 2.0, shape)
-
-
-def U(*shape):
-    """Inside of (-1, 1)."""
-    return rng.uniform(-0.9, 0.9, shape)
+N, P, U, C = makers(6)
 
 
 def S(n):

@@ -1,12 +1,15 @@
 """Convolution and pooling against TensorFlow in float64, and the errors that they raise."""
 
+import functools
 import re
 
 import numpy as np
 import pytest
 
 import tinygrad_np as tg
+from tests.cases import agrees_with_tensorflow
 
+agrees = functools.partial(agrees_with_tensorflow, atol=1e-12)  # the sums are long
 TF_CONVOLUTION = {tg.conv1d: "NWC", tg.conv2d: "NHWC", tg.conv3d: "NDHWC"}
 
 
@@ -14,19 +17,9 @@ def normal(*shape, seed=0):
     return np.random.default_rng([seed, *shape]).normal(size=shape)
 
 
-def assert_same_values_and_gradients(ours, tensorflow, *arrays):
-    """Both functions take the arrays to one output, and a cotangent to the same gradients."""
-    tf = pytest.importorskip("tensorflow")
-    tensors = [tf.constant(array) for array in arrays]
-    with tf.GradientTape() as tape:
-        tape.watch(tensors)
-        expected = tensorflow(tf, *tensors)
-    output, pullback = tg.vjp(ours, *arrays)
-    cotangent = normal(*output.shape, seed=1)
-    gradients = tape.gradient(expected, tensors, cotangent)
-    np.testing.assert_allclose(output, expected, rtol=1e-10, atol=1e-12)
-    for found, wanted in zip(pullback(cotangent), gradients, strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-12)
+@pytest.fixture
+def tf():
+    return pytest.importorskip("tensorflow")
 
 
 def tf_padded(tf, x, padding, value=0.0):
@@ -68,15 +61,15 @@ def tf_conv(tf, conv, x, kernel, stride, padding, dilation, groups):
         (tg.conv3d, (7, 4, 7), (3, 2, 2)),
     ],
 )
-def test_convolution_is_tensorflows(conv, sizes, window, stride, padding, dilation, groups):
+def test_convolution_is_tensorflows(tf, conv, sizes, window, stride, padding, dilation, groups):
     geometry = [
         value[: len(sizes)] if isinstance(value, tuple) else value
         for value in (stride, padding, dilation)
     ]
     options = dict(zip(("stride", "padding", "dilation"), geometry, strict=True))
-    assert_same_values_and_gradients(
+    agrees(
         lambda x, kernel, bias: conv(x, kernel, bias, groups=groups, **options),
-        lambda tf, x, kernel, bias: tf_conv(tf, conv, x, kernel, *geometry, groups) + bias,
+        lambda x, kernel, bias: tf_conv(tf, conv, x, kernel, *geometry, groups) + bias,
         normal(2, *sizes, 4),
         normal(*window, 4 // groups, 8),
         normal(8),
@@ -95,11 +88,11 @@ def test_convolution_is_tensorflows(conv, sizes, window, stride, padding, dilati
     ],
     ids=str,
 )
-def test_batches_of_any_size_are_tensorflows(x, kernel, padding):
+def test_batches_of_any_size_are_tensorflows(tf, x, kernel, padding):
     """Large enough to be cut into blocks of images, and of rows, on several threads; and empty."""
-    assert_same_values_and_gradients(
+    agrees(
         lambda x, kernel: tg.conv2d(x, kernel, padding=padding),
-        lambda tf, x, kernel: tf_conv(tf, tg.conv2d, x, kernel, 1, padding, 1, 1),
+        lambda x, kernel: tf_conv(tf, tg.conv2d, x, kernel, 1, padding, 1, 1),
         normal(*x),
         normal(*kernel),
     )
@@ -109,7 +102,7 @@ def test_batches_of_any_size_are_tensorflows(x, kernel, padding):
 @pytest.mark.parametrize("padding", ["valid", "same", 1, ((1, 0), (0, 2))], ids=str)
 @pytest.mark.parametrize("window", [(3, 3), (2, 4), (1, 1), (4, 5)], ids=str)
 def test_transposed_convolution_is_keras(window, padding, stride):
-    def by_keras(tf, x, kernel, bias):
+    def by_keras(x, kernel, bias):
         keras = pytest.importorskip("keras")
         if isinstance(padding, str):
             return keras.ops.conv_transpose(x, kernel, stride, padding) + bias
@@ -122,7 +115,7 @@ def test_transposed_convolution_is_keras(window, padding, stride):
         )
         return full[:, top : height - bottom, left : width - right] + bias
 
-    assert_same_values_and_gradients(
+    agrees(
         lambda *arrays: tg.conv2d_transpose(*arrays, stride=stride, padding=padding),
         by_keras,
         normal(2, 5, 4, 3),
@@ -147,37 +140,39 @@ def over_poolings(test):
 
 @over_poolings
 @pytest.mark.parametrize("levels", [3, 10**9], ids=["ties", "no ties"])
-def test_max_pooling_is_tensorflows(sizes, window, stride, padding, levels):
-    def by_tensorflow(tf, x):
+def test_max_pooling_is_tensorflows(tf, sizes, window, stride, padding, levels):
+    def by_tensorflow(x):
         x, name = tf_padded(tf, x, padding, -np.inf)
         return tf.nn.max_pool2d(x, window, window if stride is None else stride, name)
 
     x = np.random.default_rng(0).integers(levels, size=(2, *sizes, 3)).astype(float)
-    assert_same_values_and_gradients(
-        lambda x: tg.max_pool2d(x, window, stride=stride, padding=padding), by_tensorflow, x
-    )
+    agrees(lambda x: tg.max_pool2d(x, window, stride=stride, padding=padding), by_tensorflow, x)
 
 
 @over_poolings
-def test_average_pooling_is_tensorflows(sizes, window, stride, padding):
-    def by_tensorflow(tf, x):
+def test_average_pooling_is_tensorflows(tf, sizes, window, stride, padding):
+    def by_tensorflow(x):
         def pool(x):
             x, name = tf_padded(tf, x, padding)
             return tf.nn.avg_pool2d(x, window, window if stride is None else stride, name)
 
         return pool(x) / pool(tf.ones_like(x))  # pixels inside, where the padding is explicit
 
-    assert_same_values_and_gradients(
+    agrees(
         lambda x: tg.avg_pool2d(x, window, stride=stride, padding=padding),
         by_tensorflow,
         normal(2, *sizes, 3),
     )
 
 
-def test_global_average_pooling_is_tensorflows():
-    assert_same_values_and_gradients(
-        tg.global_avg_pool2d, lambda tf, x: tf.reduce_mean(x, (1, 2)), normal(2, 5, 4, 3)
-    )
+def test_max_pooling_gives_the_gradient_of_a_tie_to_its_first_pixel():
+    x = np.array([3.0, 1.0, 3.0, 3.0]).reshape(1, 2, 2, 1)
+    gradient = tg.grad(lambda x: np.sum(tg.max_pool2d(x)))(x)
+    np.testing.assert_array_equal(gradient.ravel(), [1, 0, 0, 0])
+
+
+def test_global_average_pooling_is_tensorflows(tf):
+    agrees(tg.global_avg_pool2d, lambda x: tf.reduce_mean(x, (1, 2)), normal(2, 5, 4, 3))
 
 
 def test_an_unknown_pixel_makes_its_windows_unknown():

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import tinygrad_np as tg
-from tests.cases import C, N, P, check
+from tests.cases import holds, makers, tensors
 
+N, P, U, C = makers(1)
 CASES = {
     "polyval": (np.polyval, N(4), N(2, 3)),
     "polyval at a list": (lambda p: np.polyval(p, [1, 2, 3]), N(4)),
@@ -43,12 +44,26 @@ CASES = {
     "roots of complex polynomials": (np.roots, C(4)),
     "roots at 0": (np.roots, np.array([1.0, -3.0, 2.0, 0.0])),
     "no roots": (lambda p: np.roots(p).sum() + p[0], N(1)),
+    "polyfit a line": (lambda x, y: np.polyfit(x, y, 1), N(6), N(6)),
+    "polyfit weighted": (lambda x, y, w: np.polyfit(x, y, 2, w=w), N(6), N(6), P(6)),
+    "polyfit of several": (
+        lambda x, y, w: np.polyfit(x, y, 2, None, False, w),
+        N(6),
+        N(6, 2),
+        P(6),
+    ),
+    "polyfit with its covariance": (lambda x, y: np.polyfit(x, y, 2, cov=True), N(6), N(6)),
+    "polyfit of several with their covariances": (
+        lambda x, y: np.polyfit(x, y, 1, cov="unscaled") + np.polyfit(x, y, 1, cov=True),
+        *(N(6), N(6, 2)),
+    ),
+    "polyfit in full": (lambda x, y: np.polyfit(x, y, 1, full=True)[:2], N(6), N(6)),
 }
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_polynomials(name):
-    check(*CASES[name])
+    holds(*CASES[name])
 
 
 def test_roots_undo_what_poly_does():
@@ -60,24 +75,6 @@ def test_roots_undo_what_poly_does():
 def test_a_leading_coefficient_of_0_moves_the_other_roots():
     # of p x² + x - 2 at p = 0 the root is 2, and x² dp + dx = 0
     np.testing.assert_allclose(tg.grad(lambda p: np.roots(p)[0])(np.array([0.0, 1, -2]))[0], -4)
-
-
-FITS = {
-    "line": (lambda x, y: np.polyfit(x, y, 1), N(6), N(6)),
-    "weighted": (lambda x, y, w: np.polyfit(x, y, 2, w=w), N(6), N(6), P(6)),
-    "of several": (lambda x, y, w: np.polyfit(x, y, 2, None, False, w), N(6), N(6, 2), P(6)),
-    "with its covariance": (lambda x, y: np.polyfit(x, y, 2, cov=True), N(6), N(6)),
-    "of several with their covariances": (
-        lambda x, y: np.polyfit(x, y, 1, cov="unscaled") + np.polyfit(x, y, 1, cov=True),
-        *(N(6), N(6, 2)),
-    ),
-    "in full": (lambda x, y: np.polyfit(x, y, 1, full=True)[:2], N(6), N(6)),
-}
-
-
-@pytest.mark.parametrize("name", FITS)
-def test_fits(name):
-    check(*FITS[name])
 
 
 def test_a_fit_through_as_many_points_as_coefficients_interpolates():
@@ -100,4 +97,4 @@ ERRORS = {
 def test_what_numpy_refuses_is_refused(name):
     f, error, message = ERRORS[name]
     with pytest.raises(error, match=message):
-        f(tg.Tensor(np.ones(3), requires_grad=True))
+        f(*tensors(np.ones(3)))

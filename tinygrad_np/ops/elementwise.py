@@ -75,6 +75,7 @@ primitive(np.hypot).defvjp(
 
 @implements(np.positive)
 def _positive(x):
+    """y = x."""
     return x
 
 

@@ -33,10 +33,12 @@ def _resized(x, n, axis):
 
 
 def _fft_vjp(g, y, x, n=None, axis=-1, norm=None):
+    """y_k = s Σ_j w^(jk) x_j has a symmetric matrix: the same transform of g."""
     return _resized(np.fft.fft(g, None, axis, norm), x.shape[axis], axis)
 
 
 def _ifft_vjp(g, y, x, n=None, axis=-1, norm=None):
+    """y_k = s Σ_j w^(-jk) x_j has a symmetric matrix: the same transform of g."""
     return _resized(np.fft.ifft(g, None, axis, norm), x.shape[axis], axis)
 
 

@@ -8,7 +8,6 @@ conjugated once more.
 
 from __future__ import annotations
 
-import functools
 import math
 import operator
 
@@ -53,50 +52,69 @@ def _rows(x):
     return np.reshape(x, (math.prod(np.shape(x)[:-1]), np.shape(x)[-1]))
 
 
+def _vecdot_vjp_left(g, x, y):
+    """z = Σ x* y: of Re(g Σ dx* y), the part that multiplies dx is (g y)*."""
+    return np.conjugate(g[..., None] * y)
+
+
+def _vecdot_vjp_right(g, x, y):
+    """g x*."""
+    return g[..., None] * np.conjugate(x)
+
+
+def _matvec_vjp_matrix(g, a, x):
+    """g xᵀ."""
+    return g[..., :, None] * np.expand_dims(x, -2)
+
+
+def _matvec_vjp_vector(g, a, x):
+    """Aᵀ g."""
+    return np.matvec(_transposed(a), g)
+
+
+def _vecmat_vjp_vector(g, x, a):
+    """z = xᴴ A: (A g)*."""
+    return np.conjugate(np.matvec(a, g))
+
+
+def _vecmat_vjp_matrix(g, x, a):
+    """x* gᵀ."""
+    return np.expand_dims(np.conjugate(x), -1) * g[..., None, :]
+
+
 def _product(ufunc, *vjps):
-    """Make a primitive of a product, with VJPs `vjp(g, x, y)` for core axes that come last.
+    """Make a primitive of a product, with VJPs `vjp(g, x, y)` for core axes that come last."""
+    made = primitive(ufunc, flops=_product_flops)
+    made.defvjp(*(_along_axes(i, vjp) for i, vjp in enumerate(vjps)))
 
-    Where `axis` or `axes` names other ones, they are moved to the end, and back.
-    """
 
-    def vjp(i, g, z, x, y, axis=None, axes=None, keepdims=False, dtype=None):
+def _along_axes(i, vjp):
+    """The VJP for operand i where `axis` or `axes` names other axes: moved to the end, and back."""
+
+    def moved(g, z, x, y, axis=None, axes=None, keepdims=False, dtype=None):
         if keepdims:
             g = np.squeeze(g, -1 if axis is None else axis)
         if axis is not None:
             axes = (axis, axis)
         if axes is None:
-            return vjps[i](g, x, y)
+            return vjp(g, x, y)
         axes = [part if isinstance(part, tuple) else (part,) for part in axes]
         ends = [range(-len(part), 0) for part in axes]
         x, y = np.moveaxis(x, axes[0], ends[0]), np.moveaxis(y, axes[1], ends[1])
         if len(axes) == 3:
             g = np.moveaxis(g, axes[2], ends[2])
         ndim = np.ndim((x, y)[i])  # broadcasting adds axes in front: count from the end
-        return np.moveaxis(vjps[i](g, x, y), ends[i], [a if a < 0 else a - ndim for a in axes[i]])
+        return np.moveaxis(vjp(g, x, y), ends[i], [a if a < 0 else a - ndim for a in axes[i]])
 
-    made = primitive(ufunc, flops=_product_flops)
-    made.defvjp(functools.partial(vjp, 0), functools.partial(vjp, 1))
-    return made
+    moved.__doc__ = vjp.__doc__  # for who lists the rules; the signature is its own
+    return moved
 
 
 _product(np.matmul, _matmul_vjp_left, _matmul_vjp_right)
-# z = Σ x* y: of Re(g Σ dx* y), the part that multiplies dx is (g y)*.
-_product(
-    np.vecdot,
-    lambda g, x, y: np.conjugate(g[..., None] * y),
-    lambda g, x, y: g[..., None] * np.conjugate(x),
-)
+_product(np.vecdot, _vecdot_vjp_left, _vecdot_vjp_right)
 if hasattr(np, "matvec"):  # NumPy 2.2
-    _product(
-        np.matvec,
-        lambda g, a, x: g[..., :, None] * np.expand_dims(x, -2),
-        lambda g, a, x: np.matvec(_transposed(a), g),
-    )
-    _product(  # xᴴ A
-        np.vecmat,
-        lambda g, x, a: np.conjugate(np.matvec(a, g)),
-        lambda g, x, a: np.expand_dims(np.conjugate(x), -1) * g[..., None, :],
-    )
+    _product(np.matvec, _matvec_vjp_matrix, _matvec_vjp_vector)
+    _product(np.vecmat, _vecmat_vjp_vector, _vecmat_vjp_matrix)
 
 
 def _dot_vjp_left(g, z, a, b, out=None):

@@ -6,6 +6,7 @@ reduced, with length 1, so that it broadcasts against the input.
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -168,9 +169,11 @@ primitive(np.cumprod).defvjp(_cumprod_vjp)
 def _of_numbers(vjp):
     """The VJP of the same reduction of those elements alone that are not NaN."""
 
+    @functools.wraps(vjp)
     def nan_vjp(g, y, x, *args, where=True, **options):
         return vjp(g, y, x, *args, where=np.logical_and(where, ~np.isnan(x)), **options)
 
+    nan_vjp.__doc__ = f"NaNs are left out, and get 0. {vjp.__doc__}"
     return nan_vjp
 
 

@@ -20,7 +20,7 @@ def _full(g, a, v, start):
 def _convolved_with(g, v, a):
     """The cotangent of a where g is that of the whole of a * v.
 
-    y_k = Σ_i a_i v_(k-i), so it is Σ_k g_k v_(k-i): g runs past v where the two overlap wholly.
+    It is Σ_k g_k v_(k-i): g runs past v where the two overlap wholly.
     """
     return np.reshape(np.convolve(g, np.flip(v), "valid"), np.shape(a))
 
@@ -31,10 +31,12 @@ def _dropped(y, a, v):
 
 
 def _convolve_vjp_left(g, y, a, v, mode="full"):
+    """y_k = Σ_i a_i v_(k-i), so Σ_k g_k v_(k-i)."""
     return _convolved_with(_full(g, a, v, _dropped(y, a, v) // 2), np.atleast_1d(v), a)
 
 
 def _convolve_vjp_right(g, y, a, v, mode="full"):
+    """a * v = v * a: the same."""
     return _convolve_vjp_left(g, y, v, a)
 
 
@@ -50,6 +52,7 @@ def _correlate_vjp_left(g, y, a, v, mode="valid"):
 
 
 def _correlate_vjp_right(g, y, a, v, mode="valid"):
+    """v enters that convolution turned around and conjugated: so does its cotangent."""
     return np.conjugate(np.flip(_convolved_with(_correlate_full(g, y, a, v), a, v)))
 
 

@@ -1,0 +1,92 @@
+"""Activations, held against Keras in float64."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+import tinygrad_np as tg
+from tests.cases import agrees_with_tensorflow, holds, single
+
+rng = np.random.default_rng(2)
+LOGITS = rng.normal(size=(4, 5)) * 3
+IMAGES = rng.normal(size=(3, 2, 4, 5))
+
+ACTIVATIONS = {
+    "relu": tg.relu,
+    "leaky_relu": tg.leaky_relu,
+    "elu": tg.elu,
+    "selu": tg.selu,
+    "gelu": tg.gelu,
+    "silu": tg.silu,
+    "sigmoid": tg.sigmoid,
+    "softplus": tg.softplus,
+    "softsign": tg.softsign,
+    "hard_sigmoid": tg.hard_sigmoid,
+    "hard_swish": tg.hard_swish,
+    "mish": tg.mish,
+    "softmax": tg.softmax,
+    "log_softmax": tg.log_softmax,
+}
+CASES = {name: (f, LOGITS) for name, f in ACTIVATIONS.items()} | {
+    "leaky_relu with a slope": (partial(tg.leaky_relu, negative_slope=0.3), LOGITS),
+    "elu with an alpha": (partial(tg.elu, alpha=1.7), LOGITS),
+    "gelu by tanh": (partial(tg.gelu, approximate=True), LOGITS),
+    "softmax over axes": (partial(tg.softmax, axis=(1, 3)), IMAGES),
+    "log_softmax over the first axis": (partial(tg.log_softmax, axis=0), LOGITS),
+    "logsumexp": (tg.logsumexp, LOGITS),
+    "logsumexp over axes": (partial(tg.logsumexp, axis=(0, -1), keepdims=True), IMAGES),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_derivatives_and_dtypes(name):
+    f, *args = CASES[name]
+    holds(f, *args)
+    assert f(*map(single, args)).dtype == np.float32
+
+
+@pytest.mark.parametrize("name", [*ACTIVATIONS, "logsumexp", "gelu by tanh"])
+def test_activations_are_keras(name):
+    keras = pytest.importorskip("keras")
+    references = {
+        "logsumexp": keras.ops.logsumexp,
+        "gelu by tanh": partial(keras.activations.gelu, approximate=True),
+        "hard_swish": keras.activations.hard_silu,
+    }
+    reference = references.get(name) or getattr(keras.activations, name)
+    # Keras holds the constants of these two in single precision.
+    rtol = 1e-6 if name.startswith(("gelu", "leaky_relu")) else 1e-10
+    agrees_with_tensorflow(CASES[name][0], reference, LOGITS, rtol=rtol)
+
+
+def test_gelu_is_exact():
+    tf = pytest.importorskip("tensorflow")
+    agrees_with_tensorflow(tg.gelu, lambda x: x / 2 * (1 + tf.math.erf(x / np.sqrt(2))), LOGITS)
+
+
+@pytest.mark.parametrize("name", ["relu", "elu", "hard_sigmoid", "softsign"])
+def test_activations_have_keras_gradients_at_kinks(name):
+    keras = pytest.importorskip("keras")
+    reference = getattr(keras.activations, name)
+    agrees_with_tensorflow(ACTIVATIONS[name], reference, np.array([-3.0, 0.0, 3.0]))
+
+
+# Where an overflow, a NaN or a kink would show.
+
+
+@pytest.mark.parametrize("name", [*ACTIVATIONS, "logsumexp", "gelu by tanh"])
+def test_activations_keep_their_head_far_out(name):
+    f = CASES[name][0]
+    x = np.array([-1000.0, 0.5, 1000.0])
+    with np.errstate(all="raise", under="ignore"):
+        for g in (
+            f,
+            tg.grad(lambda x: np.sum(f(x) ** 2)),
+            tg.grad(lambda x: np.sum(f(x * [1, 1, -1]))),
+        ):
+            assert np.isfinite(g(x)).all()
+
+
+def test_logsumexp_of_nothing_possible_is_minus_infinity():
+    assert tg.logsumexp(np.full(3, -np.inf)) == -np.inf
