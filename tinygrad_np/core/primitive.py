@@ -46,9 +46,8 @@ class Primitive:
         self.differentiable = 0  # the arguments before this position have VJPs, all of them
         self.known: set[str] = set()  # keywords that every VJP has been found to take
         self.elementwise = isinstance(forward, np.ufunc) and forward.signature is None
-        self.unused: Callable[..., Any] | None = (
-            None  # by position, args and params: the elements that are left out
-        )
+        # For a choice between arguments: (position, *args, **params) -> the elements it leaves out.
+        self.unused: Callable[..., Any] | None = None
 
     def defvjp(self, *vjps: Callable[..., Any] | None) -> None:
         """State the VJPs, one for each positional argument, None for those without a derivative.
