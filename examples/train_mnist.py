@@ -1,6 +1,6 @@
 """Train the MNIST CNN and show how it went.
 
-    python -m examples.train_mnist                       the embedded 5,000 images, half a minute
+    python -m examples.train_mnist                       the embedded 5,000 images, a minute
     python -m examples.train_mnist --data keras          all 70,000, through keras.datasets
     python -m examples.train_mnist --preset original     the project this one grew from
 

@@ -22,11 +22,12 @@ HEAD = f"""# What is differentiable
 Written by `python -m tests.differentiable` from the rules themselves, with NumPy {np.__version__};
 [tests/test_numpy_coverage.py](tests/test_numpy_coverage.py) holds this page to them.
 
-The functions in the tables give NumPy's values to the last bit (complex ones to the last two), and their
-derivatives agree with finite differences to the order given; derivatives exist of every order. A function has
-its own vector-Jacobian product (VJP), which takes the cotangent `g` of the output `y` to that of each input,
-or is composed of functions that have one. Discrete functions are constant between jumps, or give no numbers:
-their results are plain arrays. All others raise, so that no gradient is lost unseen.
+The functions in the tables give NumPy's values to the last bit (complex numbers all but to the last), and
+their derivatives agree with finite differences to the order given; derivatives exist of every order. A function
+has its own vector-Jacobian product (VJP), which takes the cotangent `g` of the output `y` to that of each input
+(separated by semicolons), or is composed of functions that have one. `ops/X.py` is tested in `tests/test_X.py`.
+Discrete functions are constant between jumps, or give no numbers: their results are plain arrays. All others
+raise, so that no gradient is lost unseen. `numpy.polynomial`, `numpy.random` and `numpy.ma` are not covered.
 """  # noqa: E501
 
 

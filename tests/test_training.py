@@ -271,8 +271,7 @@ def test_ctrl_c_returns_what_was_learnt(capsys):
     assert result.state == 7
     assert result.history == {name: values[:1] for name, values in whole.history.items()}
     assert capsys.readouterr().err == (
-        "fit: interrupted after 1 finished epochs; "
-        "returning the parameters of the last finished step\n"
+        "fit: interrupted in epoch 2; returning the parameters of the last finished step\n"
     )
     halfway = []
     tg.fit(linear, params, (x, y), **options(epochs=1))

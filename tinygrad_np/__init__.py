@@ -16,29 +16,6 @@ from .core.tape import Record, Tape, detect_anomaly, no_grad
 from .core.tensor import Tensor
 from .core.transforms import grad, stop_gradient, value_and_grad, vjp
 from .kernels.threads import get_num_threads, set_num_threads
-from .ops import (  # noqa: F401
-    calculus,
-    decompositions,
-    einsum,
-    elementwise,
-    fourier,
-    functional,
-    indexing,
-    joining,
-    linear_algebra,
-    norms,
-    padding,
-    polynomials,
-    products,
-    ranges,
-    reductions,
-    scimath,
-    shaping,
-    signals,
-    sorting,
-    statistics,
-    ufunc_methods,
-)
 from .ops.activations import (
     elu,
     gelu,

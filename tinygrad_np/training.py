@@ -7,6 +7,7 @@ which is how it knows, and none otherwise. A loss is `loss(outputs, labels)`, th
 from __future__ import annotations
 
 import copy
+import inspect
 import operator
 import sys
 import warnings
@@ -67,7 +68,8 @@ def fit(
     then, batch by batch, whatever the model draws.
 
     Args:
-        apply: the model, see above; it returns a tensor with one row an example.
+        apply: the model, `apply(params, x, *, rng=None)`; it returns a tensor with one row an
+            example. It gets an `rng` while it is trained, and none otherwise.
         params: a tree of floating-point arrays, which is left as it is.
         train: a pair `(x, y)` of arrays with one example a row, memory-mapped ones too. `y` holds
             class numbers (integers in the outputs' shape without its last axis) or targets in the
@@ -124,6 +126,8 @@ def fit(
             "fit: rng must be a numpy.random.Generator such as np.random.default_rng(0), "
             f"not {rng!r}"
         )
+    if not _takes_rng(apply):
+        raise TypeError("fit: apply must take rng, as apply(params, x, *, rng=None) does")
     for path, leaf in tree.items(params):
         kind = leaf.dtype if isinstance(leaf, (np.ndarray, np.generic)) else type(leaf)
         if not np.issubdtype(kind, np.inexact):
@@ -195,7 +199,7 @@ def fit(
                 break
     except KeyboardInterrupt:
         print(
-            f"fit: interrupted after {len(finished)} finished epochs; "
+            f"fit: interrupted in epoch {len(finished) + 1}; "
             "returning the parameters of the last finished step",
             file=sys.stderr,
         )
@@ -313,6 +317,15 @@ def _shown(row: dict[str, float]) -> dict[str, str]:
 
 def _array(result: Any) -> np.ndarray:
     return result.data if isinstance(result, Tensor) else np.asarray(result)
+
+
+def _takes_rng(apply: Callable[..., Any]) -> bool:
+    try:
+        parameters = inspect.signature(apply).parameters
+    except ValueError:  # compiled code may have none to show
+        return True
+    kinds = {parameter.kind for parameter in parameters.values()}
+    return "rng" in parameters or inspect.Parameter.VAR_KEYWORD in kinds
 
 
 def _check_count(name: str, count: int) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from .tape import DEFAULT_MODE, Record, check_finite, made_by, mode, ticks
-from .tensor import Tensor, rules
+from .tensor import Tensor, as_array, rules
 
 ndarray = np.ndarray
 new_tensor = Tensor.__new__
@@ -99,7 +99,7 @@ class Primitive:
         if type(output) is not ndarray:
             if isinstance(output, (tuple, list)):
                 return self._several(values, params, parents, output)
-            output = np.asarray(output)
+            output = as_array(output)
         if params and parents and output.dtype.kind not in "fc":
             return output  # as for dtype=int: it varies in jumps only
         tensor = new_tensor(Tensor)

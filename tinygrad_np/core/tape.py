@@ -232,7 +232,12 @@ class Tape(Sequence[Record]):
 
 def _call(record: Record) -> str:
     """The operation with those of its parameters that are short enough to read."""
-    shown = [f"{k}={v}" for k, v in record.params.items() if len(str(v)) <= 20]
+    shown = [
+        f"{name}={value}"
+        for name, value in record.params.items()
+        # Strides and dilations of 1 and no padding go without saying.
+        if len(str(value)) <= 20 and not (type(value) is tuple and {1, (0, 0)}.issuperset(value))
+    ]
     return f"{record.op.name}({', '.join(shown)})" if shown else record.op.name
 
 
@@ -413,13 +418,14 @@ def backward(tensor: Tensor, cotangent: Any, retain_tape: bool) -> None:
     """What `Tensor.backward` does."""
     if not tensor.requires_grad:
         raise RuntimeError(
-            f"backward: nothing was recorded for this {tensor!s}; make it from a "
+            f"backward: nothing was recorded for this {tensor.described()}; make it from a "
             f"Tensor(..., requires_grad=True), outside no_grad()"
         )
     if cotangent is None:
         if tensor.size != 1:
             raise ValueError(
-                f"backward: a {tensor!s} is not a scalar; pass the cotangent, of the same shape"
+                f"backward: a {tensor.described()} is not a scalar; pass the cotangent, of the "
+                f"same shape"
             )
         cotangent = np.ones_like(tensor.data)
     elif isinstance(cotangent, Tensor):

@@ -59,7 +59,7 @@ class Tensor:
     ) -> None:
         if isinstance(data, Tensor):
             raise TypeError("Tensor: data are a Tensor already; use it as it is, or .detach() it")
-        self.data = np.asarray(data, dtype)
+        self.data = np.asarray(as_array(data), dtype)
         if requires_grad and self.data.dtype.kind not in "fc":
             raise TypeError(
                 f"Tensor: requires_grad needs floating-point data, "
@@ -172,9 +172,9 @@ class Tensor:
     def _refuse_escape(self, function: str) -> None:
         if self.requires_grad:
             raise TypeError(
-                f"{function}: this {self!s} is being differentiated and would lose its gradient; "
-                f"write np.stack to make one array of several tensors, t.data or t.item() for its "
-                f"value, or tg.stop_gradient(t) if that is meant"
+                f"{function}: this {self.described()} is being differentiated and would lose its "
+                f"gradient; to make or to fill an array, np.stack the tensors; in place of math's "
+                f"functions call NumPy's; if a constant is meant, say t.data or tg.stop_gradient(t)"
             )
 
     def __bool__(self) -> bool:
@@ -208,7 +208,8 @@ class Tensor:
             extras.append("requires_grad=True")
         return f"Tensor({', '.join([text, *extras])})"
 
-    def __str__(self) -> str:
+    def described(self) -> str:
+        """Name, shape and dtype, for messages."""
         name = "" if self.name is None else f" {self.name!r}"
         return f"Tensor{name} of shape {self.shape} and dtype {self.dtype}"
 
@@ -363,6 +364,16 @@ class Tensor:
     def compress(self, condition: Any, axis: Any = None) -> Tensor:
         """Like `ndarray.compress`: the elements along the axis where the condition holds."""
         return rules[np.compress](condition, self, axis)
+
+
+def as_array(data: Any) -> np.ndarray:
+    """The data as a plain array; TypeError for arrays with rules of their own, such as masks."""
+    if isinstance(data, np.ndarray) and type(data) not in (np.ndarray, np.memmap):
+        raise TypeError(
+            f"{type(data).__name__} has rules of its own, which derivatives don't follow; "
+            f"pass a plain array, such as np.asarray(x)"
+        )
+    return np.asarray(data)
 
 
 def _method(name: str) -> Callable[..., Any]:

@@ -18,7 +18,7 @@ import numpy as np
 from . import tree
 from .primitive import no_flops, primitive
 from .tape import Record, Tape, accumulate, made_by, mode, pull_back, recording, ticks
-from .tensor import Tensor
+from .tensor import Tensor, as_array
 
 Function = Callable[..., Any]
 
@@ -39,7 +39,9 @@ class _Trace:
         fresh = list(args)
         for i in argnums:
             if not 0 <= i < len(args):
-                raise ValueError(f"{name}: argnums names argument {i}, {len(args)} came")
+                raise ValueError(
+                    f"{name}: argument {i} is to be differentiated, {len(args)} came by position"
+                )
             fresh[i] = _fresh(args[i], f"{name}: argument {i}")
         self.inputs = [leaf for i in argnums for leaf in tree.leaves(fresh[i])]
         self.since = next(ticks)
@@ -102,7 +104,7 @@ def _fresh(arg: Any, what: str) -> Any:
         if type(leaf) is Tensor and leaf.requires_grad and mode.get().recording:
             tensor = identity(leaf)
         else:
-            data = leaf.data if type(leaf) is Tensor else np.asarray(leaf)
+            data = leaf.data if type(leaf) is Tensor else as_array(leaf)
             if data.dtype.kind not in "fc":
                 raise TypeError(
                     f"{what}{f' ({path})' if path else ''} is {data.dtype}; derivatives need "
@@ -166,6 +168,12 @@ def _value_and_grad(f: Function, argnums: Any, has_aux: bool, name: str) -> Func
         chosen = [i + len(args) if i < 0 else i for i in (argnums if several else [argnums])]
         trace = _Trace(functools.partial(f, **kwargs), args, chosen, name)
         output, aux = trace.result if has_aux else (trace.result, None)
+        if output is None or isinstance(output, (tuple, list, dict)):
+            raise TypeError(
+                f"{name}: the function must return a scalar, it returned a "
+                f"{type(output).__name__}; for further outputs return (scalar, others) and say "
+                f"has_aux=True"
+            )
         shape, dtype = np.shape(output), np.result_type(output)
         if shape != () and np.size(output) != 1:
             raise ValueError(

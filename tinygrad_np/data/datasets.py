@@ -115,7 +115,7 @@ def _read_keras(caller: str, name: str) -> dict[str, np.ndarray]:
         from keras import datasets
     except ImportError as error:
         raise ImportError(
-            f'{caller}: source="keras" needs Keras: pip install "tinygrad_np[keras]"'
+            f'{caller}: source="keras" needs Keras: pip install tensorflow'
         ) from error
     try:
         (x_train, y_train), (x_test, y_test) = getattr(datasets, name).load_data()

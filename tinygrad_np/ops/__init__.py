@@ -1,0 +1,25 @@
+"""The operations, a file a family. To import them is to register their rules."""
+
+from . import (  # noqa: F401
+    calculus,
+    decompositions,
+    einsum,
+    elementwise,
+    fourier,
+    functional,
+    indexing,
+    joining,
+    linear_algebra,
+    norms,
+    padding,
+    polynomials,
+    products,
+    ranges,
+    reductions,
+    scimath,
+    shaping,
+    signals,
+    sorting,
+    statistics,
+    ufunc_methods,
+)

@@ -69,6 +69,7 @@ def softmax_cross_entropy(logits, labels, *, axis=-1, label_smoothing=0.0, reduc
         raise ValueError(
             f"{name}: labels must be integers of shape {examples} or probabilities of shape "
             f"{logits.shape}, they are {labels.dtype} of shape {labels.shape}"
+            + ("; one-hot labels must be floats" if labels.shape == logits.shape else "")
         )
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"{name}: label_smoothing must be from 0 to 1, it is {label_smoothing}")
