@@ -88,5 +88,13 @@ def test_activations_keep_their_head_far_out(name):
             assert np.isfinite(g(x)).all()
 
 
+def test_logsumexp_of_an_infinity_is_its_slope_of_one():
+    np.testing.assert_array_equal(tg.grad(tg.logsumexp)(np.array([np.inf, 1.0])), [1, 0])
+
+
+def test_approximate_gelu_of_a_large_number_is_the_number():
+    np.testing.assert_array_equal(tg.grad(lambda x: tg.gelu(x, True))(1e200), 1)
+
+
 def test_logsumexp_of_nothing_possible_is_minus_infinity():
     assert tg.logsumexp(np.full(3, -np.inf)) == -np.inf

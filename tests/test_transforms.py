@@ -165,6 +165,7 @@ def test_check_grads_catches_a_wrong_vjp_at_first_and_at_second_order():
         (TypeError, "it returned bool", lambda: tg.grad(lambda x: np.allclose(x, 1.0))(1.0)),
         (ValueError, "argument 3 is to be diff", lambda: tg.grad(np.sin, argnums=3)(1.0)),
         (TypeError, "returned a NoneType", lambda: tg.grad(lambda x: None)(1.0)),
+        (TypeError, "must return a pair", lambda: tg.grad(np.sum, has_aux=True)(1.0)),
         (TypeError, "has_aux=True", lambda: tg.grad(lambda x: (x, x))(1.0)),
         (TypeError, "MaskedArray has rules", lambda: tg.grad(np.sum)(np.ma.array([1.0]))),
         (TypeError, "matrix has rules", lambda: tg.grad(lambda x: np.sum(x * MATRIX))(1.0)),
@@ -178,3 +179,31 @@ def test_check_grads_catches_a_wrong_vjp_at_first_and_at_second_order():
 def test_misuse_gets_one_clear_sentence(error, text, run):
     with pytest.raises(error, match=text):
         run()
+
+
+def test_gradients_own_their_memory():
+    grads = tg.grad(lambda p: np.sum((p["w"] + p["v"]) ** 2))({"w": np.ones(2), "v": np.ones(2)})
+    grads["w"] *= 10
+    np.testing.assert_array_equal(grads["v"], [4, 4])
+    a, b = (tg.Tensor(np.ones(2), requires_grad=True) for _ in "ab")
+    np.sum(a + b).backward()
+    a.grad[...] = 7
+    np.testing.assert_array_equal(b.grad, [1, 1])
+    cotangent = np.ones(2)
+    (a + 0).backward(cotangent)
+    b.grad = None
+    (b + 0).backward(cotangent)
+    cotangent[...] = 9
+    np.testing.assert_array_equal(b.grad, [1, 1])
+    _, pullback = tg.vjp(lambda x: x + 0, np.ones(2))
+    cotangent = np.ones(2)
+    (gradient,) = pullback(cotangent)
+    cotangent[...] = 9
+    np.testing.assert_array_equal(gradient, [1, 1])
+
+
+def test_a_value_used_often_has_second_derivatives():
+    x = np.array([0.5, 2.0])
+    np.testing.assert_array_equal(tg.hessian(lambda x: np.sum(x * x + x + x))(x), 2 * np.eye(2))
+    product = tg.hvp(lambda x: np.sum(np.sin(x) + x + x + x), (x,), (np.ones(2),))
+    np.testing.assert_allclose(product, -np.sin(x))

@@ -104,7 +104,9 @@ def jacobian(f: Function, argnums: Any = 0) -> Function:
 
     @functools.wraps(f)
     def derivatives(*args: Any, **kwargs: Any) -> Any:
-        chosen = [range(len(args))[i] for i in (argnums if several else [argnums])]
+        chosen = [i + len(args) if i < 0 else i for i in (argnums if several else [argnums])]
+        if not all(0 <= i < len(args) for i in chosen):
+            raise ValueError(f"jacobian: argnums is {argnums}, and {len(args)} came by position")
 
         def of_chosen(*primals: Any) -> Any:
             values = dict(enumerate(args)) | dict(zip(chosen, primals, strict=True))
@@ -115,7 +117,9 @@ def jacobian(f: Function, argnums: Any = 0) -> Function:
         outputs, inputs = tree.leaves(output), tree.leaves(primals)
         if any(np.result_type(leaf).kind == "c" for leaf in outputs):
             raise TypeError("jacobian: the function must return real numbers, it returned complex")
-        if sum(map(np.size, outputs)) <= sum(map(np.size, inputs)):
+        # A column would be the derivative along one direction, but a complex number has two.
+        of_complex = any(np.result_type(plain(leaf)).kind == "c" for leaf in inputs)
+        if of_complex or sum(map(np.size, outputs)) <= sum(map(np.size, inputs)):
             lines, axis = [tree.leaves(pullback(row)) for row in _basis(output)], 0
         else:
             push = _pushforward(output, pullback)

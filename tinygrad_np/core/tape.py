@@ -364,7 +364,7 @@ def accumulate(
         parts[tensor.position] = cotangent if known is None else known + cotangent
     elif (known := cotangents.get(node)) is None:
         cotangents[node] = cotangent
-    elif sums is not None and node in sums and type(known) is np.ndarray:
+    elif sums is not None and node in sums and type(known) is type(cotangent) is np.ndarray:
         known += cotangent
     else:
         cotangents[node] = known + cotangent
@@ -399,6 +399,21 @@ def _like_input(cotangent: Any, data: np.ndarray, record: Record, position: int)
             cotangent = np.real(cotangent)
         cotangent = cotangent.astype(data.dtype)
     return cotangent
+
+
+def own(gradient: Any, owned: dict[int, np.ndarray]) -> np.ndarray:
+    """The gradient in memory of its own, to be written to: a copy where others hold the same.
+
+    A VJP may return the very cotangent that it was given, or a view of it, to several inputs.
+    `owned` holds the arrays that memory has been given away with, by identity.
+    """
+    gradient = owner = np.asarray(gradient)
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    if id(owner) in owned or not gradient.flags.writeable:
+        gradient = owner = gradient.copy()
+    owned[id(owner)] = owner
+    return gradient
 
 
 def check_finite(what: str, output: Any, inputs: Sequence[Any]) -> None:
@@ -437,5 +452,6 @@ def backward(tensor: Tensor, cotangent: Any, retain_tape: bool) -> None:
         )
     cotangents: dict[Any, Any] = {}
     accumulate(cotangents, tensor, cotangent)
+    owned = {id(cotangent): cotangent}
     for leaf, gradient in pull_back(Tape([tensor]), cotangents, release=not retain_tape).items():
-        leaf.grad = np.asarray(gradient) if leaf.grad is None else leaf.grad + gradient
+        leaf.grad = own(gradient, owned) if leaf.grad is None else leaf.grad + gradient

@@ -307,6 +307,9 @@ class Tensor:
         return other // self, other % self
 
     def __pow__(self, other: Any) -> Tensor:
+        # NumPy's operator, unlike its function, takes short cuts; complex numbers show them.
+        if self.data.dtype.kind == "c" and type(other) in (int, float) and other in (2, 0.5):
+            return rules[np.square if other == 2 else np.sqrt](self)
         return rules[np.power](self, other)
 
     def __rpow__(self, other: Any) -> Tensor:
@@ -323,6 +326,9 @@ class Tensor:
 
     def __pos__(self) -> Tensor:
         return self
+
+    def __round__(self, ndigits: int = 0) -> Any:
+        return rules[np.round](self, ndigits)
 
     def __abs__(self) -> Tensor:
         return rules[np.absolute](self)

@@ -17,7 +17,7 @@ import numpy as np
 
 from . import tree
 from .primitive import no_flops, primitive
-from .tape import Record, Tape, accumulate, made_by, mode, pull_back, recording, ticks
+from .tape import Record, Tape, accumulate, made_by, mode, own, pull_back, recording, ticks
 from .tensor import Tensor, as_array
 
 Function = Callable[..., Any]
@@ -87,11 +87,12 @@ class _Trace:
             release=not (keep or outside),
         )
         gradients = []
+        owned = {id(g): g for g in cotangents}
         for leaf in self.inputs:
             gradient = found.get(leaf.record)
             if gradient is None:
                 gradient = np.zeros_like(leaf.data)
-            gradients.append(gradient if type(gradient) is Tensor else np.asarray(gradient)[()])
+            gradients.append(gradient if type(gradient) is Tensor else own(gradient, owned)[()])
         return gradients
 
 
@@ -167,6 +168,10 @@ def _value_and_grad(f: Function, argnums: Any, has_aux: bool, name: str) -> Func
     def both(*args: Any, **kwargs: Any) -> Any:
         chosen = [i + len(args) if i < 0 else i for i in (argnums if several else [argnums])]
         trace = _Trace(functools.partial(f, **kwargs), args, chosen, name)
+        if has_aux and not (type(trace.result) is tuple and len(trace.result) == 2):
+            raise TypeError(
+                f"{name}: with has_aux the function must return a pair (scalar, others)"
+            )
         output, aux = trace.result if has_aux else (trace.result, None)
         if output is None or isinstance(output, (tuple, list, dict)):
             raise TypeError(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.primitive import primitive
 from ..kernels.memory import empty
-from .reductions import _expand
+from .ufunc_methods import _reduce_logaddexp_vjp
 
 
 @primitive
@@ -182,7 +182,8 @@ def gelu(x, approximate=False):
     (0.8413, 0.8412)
     """
     if approximate:
-        return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+        t = np.clip(x, -10, 10)  # beyond, the tanh is ±1, and the cube might overflow
+        return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (t + 0.044715 * t * t * t)))
     return 0.5 * x * (1 + erf(x / math.sqrt(2)))
 
 
@@ -226,7 +227,7 @@ log_softmax.defvjp(lambda g, y, x, axis=-1: g - np.exp(y) * np.sum(g, axis=axis,
 def logsumexp(x, axis=None, keepdims=False):
     """y = log Σ eˣ along axes (all by default), a smooth maximum.
 
-    The derivative with respect to x_j is eˣʲ / Σ eˣ = e^(x_j - y).
+    The derivative with respect to x_j is eˣʲ / Σ eˣ = e^(x_j - y), as for np.logaddexp.reduce.
 
     >>> float(logsumexp(np.array([1000.0, 1000.0])).round(4))
     1000.6931
@@ -239,7 +240,10 @@ def logsumexp(x, axis=None, keepdims=False):
 
 
 logsumexp.defvjp(
-    lambda g, y, x, axis=None, keepdims=False: (
-        _expand(g, x, axis, keepdims) * np.exp(x - _expand(y, x, axis, keepdims))
+    lambda g, y, x, axis=None, keepdims=False: _reduce_logaddexp_vjp(
+        g, y, x, ufunc=np.logaddexp, axis=axis, keepdims=keepdims
     )
 )
+
+for _operation in (relu, leaky_relu, elu, sigmoid, softplus, softsign, hard_sigmoid, erf):
+    _operation.elementwise = True

@@ -173,7 +173,10 @@ primitive(np.arctan2).defvjp(
 primitive(np.sinh).defvjp(lambda g, y, x: g * np.cosh(x))
 primitive(np.cosh).defvjp(lambda g, y, x: g * np.sinh(x))
 primitive(np.tanh).defvjp(lambda g, y, x: g * (1 - y * y))
-primitive(np.arcsinh).defvjp(lambda g, y, x: g / np.sqrt(x * x + 1))
+primitive(np.arcsinh).defvjp(
+    # a real x can't overflow in hypot
+    lambda g, y, x: g / (np.sqrt(x * x + 1) if x.dtype.kind == "c" else np.hypot(x, 1))
+)
 # One root of x² - 1 would have the wrong sign for complex x in the left half plane.
 primitive(np.arccosh).defvjp(lambda g, y, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)))
 primitive(np.arctanh).defvjp(lambda g, y, x: g / ((1 - x) * (1 + x)))
@@ -200,8 +203,9 @@ primitive(np.absolute).defvjp(
     lambda g, y, x: g * (np.conj(x) / np.where(y == 0, 1, y) if x.dtype.kind == "c" else np.sign(x))
 )
 primitive(np.fabs).defvjp(lambda g, y, x: g * np.sign(x))
-# What is not chosen gets a cotangent of 0 and passes on 0: np.where(x > 0, np.sqrt(x), 0) has the
-# derivative 0 for all x < 0, whatever that of the square root is there.
+# What is not chosen gets a cotangent of 0, and the elementwise operations that it was made by pass
+# on 0: np.where(x > 0, np.sqrt(x), 0) has the derivative 0 for x < 0, whatever that of the square
+# root is there. The walk over the tape sees to it, up to the first operation of another kind.
 _where = primitive(np.where)
 _where.elementwise = True
 _where.unused = lambda i, condition, x, y: np.not_equal(condition, 0) == (i == 2)
@@ -275,6 +279,8 @@ def _nan_to_num_vjp(g, y, x, nan, posinf, neginf):
     return np.where(np.isfinite(x), g, 0)
 
 
+nan_to_num.elementwise = True
+nan_to_num.unused = lambda i, x, *_: ~(np.isfinite(np.real(x)) | np.isfinite(np.imag(x)))
 nan_to_num.defvjp(_nan_to_num_vjp)
 
 

@@ -130,6 +130,7 @@ def bessel_i(x, *, order):
     return np.where(np.less(x, 0), (-1) ** order * total, total).astype(np.asarray(x).dtype)
 
 
+sine_over.elementwise = bessel_i.elementwise = True
 sine_over.defvjp(lambda g, y, z, order: g * sine_over(z, order=order + 1))
 bessel_i.defvjp(
     lambda g, y, x, order: (

@@ -125,6 +125,11 @@ def _quantile(function, of_numbers, skip_nan):
         *,
         weights=None,
     ):
+        if skip_nan and np.ndim(q) > 1 and np.size(axis) > 1:
+            raise NotImplementedError(
+                f"np.{function.__name__}: q of {np.ndim(q)} dimensions over several axes, of which "
+                f"NumPy mixes up the order, has no derivative rule; take q in one dimension"
+            )
         options = {} if out is None else {"out": out}
         if weights is not None:
             options["weights"] = weights
