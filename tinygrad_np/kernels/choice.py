@@ -1,0 +1,90 @@
+"""Which implementation of a kernel runs: NumPy's, or the compiled one where that is faster.
+
+The compiled kernels need numba (`pip install "tinygrad_np[fast]"`), which is loaded when the first
+of them is called. TINYGRAD_NP_FAST=0 in the environment switches them off.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import os
+import warnings
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, TypeVar
+
+import numpy as np
+
+__all__ = ["implementations", "or_compiled"]
+
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+VECTOR_BYTES = 32  # what compiled code works on at a time
+
+
+def _plain(*arrays: np.ndarray) -> bool:
+    """Whether they are what compiled code reads: gapless arrays of one of the two usual types."""
+    dtype = arrays[0].dtype
+    return dtype in (np.float32, np.float64) and all(
+        array.dtype == dtype and array.flags.c_contiguous for array in arrays
+    )
+
+
+def _in_vectors(*arrays: np.ndarray) -> bool:
+    """Whether vectors divide their last axis (the channels), too."""
+    return _plain(*arrays) and all(
+        array.shape[-1] * array.itemsize % VECTOR_BYTES == 0 for array in arrays
+    )
+
+
+# Whether the compiled kernel is the one to call, for the arguments that its NumPy version takes.
+PAYS: dict[str, Callable[..., bool]] = {
+    "winograd.convolve_kernel_gradient": lambda x, g, windows: _in_vectors(x, g),
+    "winograd.convolve_input_gradient": lambda g, kernel, channels, windows: (
+        _in_vectors(g) and kernel.dtype == g.dtype and channels * g.itemsize % VECTOR_BYTES == 0
+    ),
+}
+
+
+def or_compiled(kernel: Kernel) -> Kernel:
+    """Let the compiled kernel of the same name take over where it pays.
+
+    NumPy's stays within reach as `__wrapped__`.
+    """
+    module, name = kernel.__module__.rpartition(".")[2], kernel.__name__
+    pays = PAYS[f"{module}.{name}"]
+
+    @functools.wraps(kernel)
+    def chosen(*args: Any, **kwargs: Any) -> Any:
+        if available() and pays(*args, **kwargs) and (compiled := _compiled(module)):
+            return getattr(compiled, name)(*args, **kwargs)
+        return kernel(*args, **kwargs)
+
+    return chosen  # type: ignore[return-value]
+
+
+def implementations() -> dict[str, str]:
+    """For every kernel that has two implementations: "numba, …" or "NumPy".
+
+    >>> sorted(set(implementations().values()) - {"NumPy", "numba where it pays"})
+    []
+    """
+    return {name: "numba where it pays" if available() else "NumPy" for name in PAYS}
+
+
+@functools.cache
+def available() -> bool:
+    """Whether compiled kernels are installed and not switched off."""
+    wanted = os.environ.get("TINYGRAD_NP_FAST", "1") != "0"
+    return wanted and importlib.util.find_spec("numba") is not None
+
+
+@functools.cache
+def _compiled(module: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(f".compiled.{module}", __package__)
+    except ImportError as error:  # numba refuses a NumPy that is newer than itself
+        warnings.warn(f"compiled kernels are left out: {error}", RuntimeWarning, stacklevel=3)
+        return None
