@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 import tinygrad_np as tg
 from tinygrad_np.kernels import choice
+from tinygrad_np.kernels import pooling as pooling_kernels
 from tinygrad_np.kernels.windows import Windows
 
 
@@ -19,12 +21,15 @@ def draw(rng, *shape, dtype):
     return rng.standard_normal(shape).astype(dtype)
 
 
+def draw_padding(rng, most):
+    return tuple(tuple(pair) for pair in rng.integers(0, most, (2, 2), endpoint=True).tolist())
+
+
 def winograd_layer(rng):
     """x shape, g shape and windows of a random 3 × 3 convolution."""
-    images, height, width = rng.integers(1, 4), *rng.integers(3, 20, 2)
+    images, height, width = rng.integers(1, 4), *rng.integers(3, 20, 2).tolist()
     channels, filters = 8 * rng.integers(1, 9, 2)
-    padding = tuple(tuple(pair) for pair in rng.integers(0, 4, (2, 2)).tolist())
-    windows = Windows((int(height), int(width)), (3, 3), (1, 1), padding, (1, 1))
+    windows = Windows((height, width), (3, 3), (1, 1), draw_padding(rng, 3), (1, 1))
     return (images, height, width, channels), (images, *windows.counts, filters), windows
 
 
@@ -39,10 +44,97 @@ def winograd_input_gradient(rng, dtype):
     return (draw(rng, *g_shape, dtype=dtype), kernel, int(x_shape[-1]), windows), {}
 
 
+def convolution(rng, dtype):
+    images, channels, filters = rng.integers(1, 20), rng.integers(1, 20), 16 * rng.integers(1, 5)
+    window, stride, padding = rng.integers(1, 6, 2), rng.integers(1, 3, 2), draw_padding(rng, 3)
+    counts = rng.integers(4, 10), rng.choice([6, 11, 12, 17, 18, 23])
+    height, width = (
+        int((n - 1) * s + k - low - high + rng.integers(s))
+        for n, s, k, (low, high) in zip(counts, stride, window, padding, strict=True)
+    )
+    arrays = (
+        draw(rng, images, max(height, 12), max(width, 1), channels, dtype=dtype),
+        draw(rng, *window, channels, filters, dtype=dtype),
+        draw(rng, filters, dtype=dtype) if rng.random() < 0.5 else None,
+    )
+    return arrays, {
+        "stride": tuple(stride.tolist()),
+        "padding": padding,
+        "dilation": (1, 1),
+        "groups": 1,
+    }
+
+
+def pooling(rng):
+    window = tuple(rng.integers(1, 4, 2).tolist())
+    geometry = {
+        "window": window,
+        "stride": tuple(rng.integers(1, 4, 2).tolist()),
+        "padding": draw_padding(rng, min(window) - 1),
+    }
+    return (rng.integers(1, 12), *rng.integers(12, 20, 2), rng.integers(30, 70)), geometry
+
+
+def max_pool(rng, dtype):
+    shape, geometry = pooling(rng)
+    x = np.round(draw(rng, *shape, dtype=dtype))  # many ties
+    x[rng.random(shape) < 0.01] = np.nan
+    x[rng.random(shape) < 0.3] = -np.inf
+    return (x,), geometry
+
+
+def scatter_to_windows(rng, dtype):
+    shape, geometry = pooling(rng)
+    y, indices = pooling_kernels.max_pool(draw(rng, *shape, dtype=dtype), **geometry)
+    return (draw(rng, *y.shape, dtype=dtype), indices), {"x_shape": shape, **geometry}
+
+
+def elementwise(count):
+    def arguments(rng, dtype):
+        shape = rng.integers(5000, 300_000)
+        return tuple(draw(rng, shape, dtype=dtype) for _ in range(count)), {}
+
+    return arguments
+
+
+def outer(rng, dtype):
+    return (draw(rng, 100, 1, dtype=dtype), draw(rng, 1, 200, dtype=dtype)), {}
+
+
+def update(count, *numbers):
+    """`count` arrays that are read and, all but the gradient, as many to write to."""
+
+    def arguments(rng, dtype):
+        size = rng.integers(5000, 9000)
+        old = [np.abs(draw(rng, size, dtype=dtype)) for _ in range(count)]
+        return (*old, *(np.zeros_like(p) for p in old[1:]), *numbers), {}
+
+    return arguments
+
+
 ARGUMENTS = {
-    "winograd.convolve_kernel_gradient": winograd_kernel_gradient,
+    "activations.relu": elementwise(1),
+    "activations.where_positive": elementwise(2),
+    "convolution.convolve": convolution,
+    "matmul.outer": outer,
+    "pooling.max_pool": max_pool,
+    "pooling.scatter_to_windows": scatter_to_windows,
+    "updates.adadelta": update(4, 0.1, 0.95, 1e-7),
+    "updates.adam": update(4, 0.1, 0.9, 0.999, 1e-7),
+    "updates.momentum": update(3, 0.1, 0.9, True),
+    "updates.sgd": update(2, 0.1),
     "winograd.convolve_input_gradient": winograd_input_gradient,
+    "winograd.convolve_kernel_gradient": winograd_kernel_gradient,
 }
+
+
+def called(function, args, kwargs):
+    """What the function returns, or the arrays that it wrote to."""
+    args = copy.deepcopy(args)
+    result = function(*args, **kwargs)
+    if result is None:
+        return tuple(arg for arg in args if isinstance(arg, np.ndarray))
+    return result if isinstance(result, tuple) else (result,)
 
 
 def test_every_compiled_kernel_is_tested():
@@ -56,16 +148,24 @@ def test_compiled_agrees_with_numpy_to_the_bit_again_and_to_rounding(name, seed,
     pytest.importorskip("numba")
     module, function = name.split(".")
     args, kwargs = ARGUMENTS[name](np.random.default_rng(seed), dtype)
+    assert choice.PAYS[name](*args, **kwargs)
     compiled = getattr(importlib.import_module(f"tinygrad_np.kernels.compiled.{module}"), function)
     reference = getattr(importlib.import_module(f"tinygrad_np.kernels.{module}"), function)
-    results = [f(*args, **kwargs) for f in (reference.__wrapped__, compiled, compiled)]
-    results = [r if isinstance(r, tuple) else (r,) for r in results]
+    results = [called(f, args, kwargs) for f in (reference.__wrapped__, compiled, compiled)]
     for expected, result, again in zip(*results, strict=True):
         assert (result.dtype, result.shape) == (expected.dtype, expected.shape)
         np.testing.assert_array_equal(result, again)
-        scale = np.abs(expected).max(initial=0)
+        scale = np.abs(expected[np.isfinite(expected)]).max(initial=0)
         tolerance = 1e-5 if dtype == np.float32 else 1e-13
         np.testing.assert_allclose(result, expected, rtol=0, atol=tolerance * scale)
+
+
+def test_equal_windows_have_equal_outputs_wherever_they_stand():
+    pytest.importorskip("numba")
+    x = np.tile(np.random.default_rng(0).standard_normal((1, 1, 1, 8)).astype("f4"), (3, 9, 13, 1))
+    kernel = np.random.default_rng(1).standard_normal((3, 3, 8, 16)).astype("f4")
+    y = tg.conv2d(x, kernel)
+    np.testing.assert_array_equal(y, np.broadcast_to(y[0, 0, 0], y.shape))
 
 
 def test_the_environment_switches_compiled_kernels_off_and_show_config_says_so():

@@ -22,6 +22,7 @@ __all__ = ["implementations", "or_compiled"]
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 VECTOR_BYTES = 32  # what compiled code works on at a time
+SMALL = 4096  # elements: no less is worth loading numba for
 
 
 def _plain(*arrays: np.ndarray) -> bool:
@@ -39,8 +40,42 @@ def _in_vectors(*arrays: np.ndarray) -> bool:
     )
 
 
+def _direct_convolution(x, kernel, bias, *, stride, padding, dilation, groups):
+    if x.ndim != 4 or groups != 1 or dilation != (1, 1):
+        return False
+    (_, columns, _), ((_, _), (low, high)) = x.shape[1:], padding
+    count = (columns + low + high - kernel.shape[1]) // stride[1] + 1
+    return (
+        _plain(x)
+        and all(array is None or array.dtype == x.dtype for array in (kernel, bias))
+        and kernel.shape[-1] * x.itemsize % (2 * VECTOR_BYTES) == 0
+        and count >= 6
+        and -count % 6 <= count / 6  # pixels come in sixes
+        and x.size * kernel.shape[-1] >= SMALL
+    )
+
+
+def _large_leaf(g, *rest):
+    arrays = [array for array in rest if isinstance(array, np.ndarray)]
+    return g.size >= SMALL and _plain(g, *arrays)
+
+
 # Whether the compiled kernel is the one to call, for the arguments that its NumPy version takes.
 PAYS: dict[str, Callable[..., bool]] = {
+    "activations.relu": lambda x: _plain(x) and x.size >= SMALL,
+    "activations.where_positive": lambda g, y: (
+        _plain(g, y) and g.shape == y.shape and g.size >= SMALL
+    ),
+    "convolution.convolve": _direct_convolution,
+    "matmul.outer": lambda a, b: _plain(a, b) and a.size * b.size >= SMALL,
+    "pooling.max_pool": lambda x, window, **_: len(window) == 2 and _plain(x) and x.size >= SMALL,
+    "pooling.scatter_to_windows": lambda g, indices, window, **_: (
+        len(window) == 2 and _plain(g) and indices.flags.c_contiguous and g.size >= SMALL
+    ),
+    "updates.adadelta": _large_leaf,
+    "updates.adam": _large_leaf,
+    "updates.momentum": _large_leaf,
+    "updates.sgd": _large_leaf,
     "winograd.convolve_kernel_gradient": lambda x, g, windows: _in_vectors(x, g),
     "winograd.convolve_input_gradient": lambda g, kernel, channels, windows: (
         _in_vectors(g) and kernel.dtype == g.dtype and channels * g.itemsize % VECTOR_BYTES == 0

@@ -17,7 +17,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-__all__ = ["VECTOR_BYTES", "fill", "fma", "inlined", "jit", "load", "store"]
+__all__ = ["VECTOR_BYTES", "broadcast", "fill", "fma", "inlined", "jit", "load", "store"]
 
 VECTOR_BYTES = 32
 
@@ -77,13 +77,29 @@ def fill(typing: Any, number: Any) -> Any:
     vector = Vector(number)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kind = context.get_value_type(vector)
-        undefined, index = ir.Constant(kind, ir.Undefined), ir.IntType(32)
-        first = builder.insert_element(undefined, args[0], index(0))
-        lanes = ir.Constant(ir.VectorType(index, vector.lanes), [0] * vector.lanes)
-        return builder.shuffle_vector(first, undefined, lanes)
+        return _filled(context, builder, vector, args[0])
 
     return vector(number), generate
+
+
+@intrinsic
+def broadcast(typing: Any, array: Any, index: Any) -> Any:
+    """The vector with the number at this index of a contiguous array in every lane."""
+    vector = Vector(array.dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(array)(context, builder, args[0]).data
+        return _filled(context, builder, vector, builder.load(builder.gep(data, [args[1]])))
+
+    return vector(array, types.intp), generate
+
+
+def _filled(context: Any, builder: Any, vector: Any, number: Any) -> Any:
+    kind, index = context.get_value_type(vector), ir.IntType(32)
+    undefined = ir.Constant(kind, ir.Undefined)
+    first = builder.insert_element(undefined, number, index(0))
+    lanes = ir.Constant(ir.VectorType(index, vector.lanes), [0] * vector.lanes)
+    return builder.shuffle_vector(first, undefined, lanes)
 
 
 @intrinsic
