@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import math
 import os
 import warnings
 from collections.abc import Callable
@@ -43,14 +44,17 @@ def _in_vectors(*arrays: np.ndarray) -> bool:
 def _direct_convolution(x, kernel, bias, *, stride, padding, dilation, groups):
     if x.ndim != 4 or groups != 1 or dilation != (1, 1):
         return False
-    (_, columns, _), ((_, _), (low, high)) = x.shape[1:], padding
-    count = (columns + low + high - kernel.shape[1]) // stride[1] + 1
+    pixels = math.prod(
+        (size + low + high - length) // step + 1
+        for size, (low, high), length, step in zip(
+            x.shape[1:3], padding, kernel.shape, stride, strict=False
+        )
+    )
     return (
         _plain(x)
         and all(array is None or array.dtype == x.dtype for array in (kernel, bias))
         and kernel.shape[-1] * x.itemsize % (2 * VECTOR_BYTES) == 0
-        and count >= 6
-        and -count % 6 <= count / 6  # pixels come in sixes
+        and pixels >= 64  # of an image: they are taken in sixes
         and x.size * kernel.shape[-1] >= SMALL
     )
 

@@ -7,8 +7,11 @@ Every output adds up its products in the same order, wherever it stands.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from ..matmul import SMALLEST_SHARED
 from ..memory import empty
 from ..threads import cut, get_num_threads, share
 from ..windows import Block, Padding, Sizes, Windows, padded
@@ -35,17 +38,18 @@ def convolve(
     start = np.zeros(filters, x.dtype) if bias is None else bias
 
     def work(block: Block) -> None:
-        images, rows = block
+        images, pixels = block
         all_rows = slice(0, windows.counts[0])
         part = padded(x, images, windows.bounds(all_rows)) if np.any(padding) else x[images]
-        _convolve(y[images], part, weights, start, rows.start, rows.stop, *stride)
+        _convolve(y[images], part, weights, start, pixels.start, pixels.stop, *stride)
 
+    pixels = math.prod(windows.counts)
     pieces = 4 * get_num_threads()  # more than threads, one of which may be held up
-    if len(x) >= pieces:
-        todo = [(images, slice(0, windows.counts[0])) for images in cut(len(x), pieces)]
-    else:
-        rows = cut(windows.counts[0], get_num_threads())
-        todo = [(slice(i, i + 1), part) for i in range(len(x)) for part in rows]
+    if y.size * weights[0].size // lanes < SMALLEST_SHARED:
+        pieces = 1
+    todo = [(images, slice(0, pixels)) for images in cut(len(x), pieces)]
+    if len(x) < pieces and pixels >= PIXELS * pieces:
+        todo = [(images, part) for images, _ in todo for part in cut(pixels, get_num_threads())]
     share(work, todo, multiplies=False)
     return y
 
@@ -55,49 +59,56 @@ def _convolve(y, x, weights, bias, first, last, row_stride, stride):
     images, rows, columns, channels = x.shape
     _, out_rows, out_columns, filters = y.shape
     panels, places, run, lanes = weights.shape
-    width, step = VECTOR_BYTES // x.itemsize, stride * channels
+    width = VECTOR_BYTES // x.itemsize
     zero = fill(x.dtype.type(0))
+    corners = np.empty((out_rows, out_columns), np.intp)  # where in an image each window begins
+    for i in range(out_rows):
+        for j in range(out_columns):
+            corners[i, j] = (i * row_stride * columns + j * stride) * channels
+    corners = corners.reshape(-1)
     for image in range(images):
         for panel in range(panels):
-            for i in range(first, last):
-                for group in range(0, out_columns, PIXELS):
-                    j = min(group, out_columns - PIXELS)  # some pixels twice, to the same result
-                    a0 = a1 = b0 = b1 = c0 = c1 = d0 = d1 = e0 = e1 = f0 = f1 = zero
-                    w = panel * places * run * lanes
-                    for place in range(places):
-                        row = image * rows + i * row_stride + place
-                        at = (row * columns + j * stride) * channels
-                        for k in range(at, at + run):
-                            w0, w1 = load(weights, w), load(weights, w + width)
-                            w += lanes
-                            pixel = broadcast(x, k)
-                            a0, a1 = fma(pixel, w0, a0), fma(pixel, w1, a1)
-                            pixel = broadcast(x, k + step)
-                            b0, b1 = fma(pixel, w0, b0), fma(pixel, w1, b1)
-                            pixel = broadcast(x, k + 2 * step)
-                            c0, c1 = fma(pixel, w0, c0), fma(pixel, w1, c1)
-                            pixel = broadcast(x, k + 3 * step)
-                            d0, d1 = fma(pixel, w0, d0), fma(pixel, w1, d1)
-                            pixel = broadcast(x, k + 4 * step)
-                            e0, e1 = fma(pixel, w0, e0), fma(pixel, w1, e1)
-                            pixel = broadcast(x, k + 5 * step)
-                            f0, f1 = fma(pixel, w0, f0), fma(pixel, w1, f1)
-                    at = ((image * out_rows + i) * out_columns + j) * filters + panel * lanes
-                    bias0, bias1 = load(bias, panel * lanes), load(bias, panel * lanes + width)
-                    store(y, at, a0 + bias0)
-                    store(y, at + width, a1 + bias1)
+            bias0, bias1 = load(bias, panel * lanes), load(bias, panel * lanes + width)
+            for group in range(first, last, PIXELS):
+                pixel = min(group, last - PIXELS)  # some pixels twice, to the same result
+                a0 = a1 = b0 = b1 = c0 = c1 = d0 = d1 = e0 = e1 = f0 = f1 = zero
+                w = panel * places * run * lanes
+                for place in range(places):
+                    at = (image * rows + place) * columns * channels
+                    a, b, c = (
+                        at + corners[pixel],
+                        at + corners[pixel + 1],
+                        at + corners[pixel + 2],
+                    )
+                    d, e, f = (
+                        at + corners[pixel + 3],
+                        at + corners[pixel + 4],
+                        at + corners[pixel + 5],
+                    )
+                    for k in range(run):
+                        w0, w1 = load(weights, w), load(weights, w + width)
+                        w += lanes
+                        value = broadcast(x, a + k)
+                        a0, a1 = fma(value, w0, a0), fma(value, w1, a1)
+                        value = broadcast(x, b + k)
+                        b0, b1 = fma(value, w0, b0), fma(value, w1, b1)
+                        value = broadcast(x, c + k)
+                        c0, c1 = fma(value, w0, c0), fma(value, w1, c1)
+                        value = broadcast(x, d + k)
+                        d0, d1 = fma(value, w0, d0), fma(value, w1, d1)
+                        value = broadcast(x, e + k)
+                        e0, e1 = fma(value, w0, e0), fma(value, w1, e1)
+                        value = broadcast(x, f + k)
+                        f0, f1 = fma(value, w0, f0), fma(value, w1, f1)
+                at = (image * out_rows * out_columns + pixel) * filters + panel * lanes
+                for sums0, sums1 in (
+                    (a0, a1),
+                    (b0, b1),
+                    (c0, c1),
+                    (d0, d1),
+                    (e0, e1),
+                    (f0, f1),
+                ):
+                    store(y, at, sums0 + bias0)
+                    store(y, at + width, sums1 + bias1)
                     at += filters
-                    store(y, at, b0 + bias0)
-                    store(y, at + width, b1 + bias1)
-                    at += filters
-                    store(y, at, c0 + bias0)
-                    store(y, at + width, c1 + bias1)
-                    at += filters
-                    store(y, at, d0 + bias0)
-                    store(y, at + width, d1 + bias1)
-                    at += filters
-                    store(y, at, e0 + bias0)
-                    store(y, at + width, e1 + bias1)
-                    at += filters
-                    store(y, at, f0 + bias0)
-                    store(y, at + width, f1 + bias1)

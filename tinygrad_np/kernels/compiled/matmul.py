@@ -1,4 +1,4 @@
-"""An outer product as fast as it can be written: NumPy's takes four times as long."""
+"""An outer product in the time that its memory takes to write: NumPy needs four times that."""
 
 from __future__ import annotations
 
