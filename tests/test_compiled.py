@@ -13,6 +13,7 @@ import pytest
 
 import tinygrad_np as tg
 from tinygrad_np.kernels import choice
+from tinygrad_np.kernels import convolution as convolution_kernels
 from tinygrad_np.kernels import pooling as pooling_kernels
 from tinygrad_np.kernels.windows import Windows
 
@@ -44,10 +45,10 @@ def winograd_input_gradient(rng, dtype):
     return (draw(rng, *g_shape, dtype=dtype), kernel, int(x_shape[-1]), windows), {}
 
 
-def convolution(rng, dtype):
-    images, channels, filters = rng.integers(1, 20), rng.integers(4, 20), 16 * rng.integers(1, 5)
-    window, stride, padding = rng.integers(1, 6, 2), rng.integers(1, 3, 2), draw_padding(rng, 3)
-    counts = rng.integers(8, 12, 2)
+def convolution(rng, dtype, channels, filters, longest=5):
+    images, counts = rng.integers(1, 20), rng.integers(8, 12, 2)
+    window, stride = rng.integers(1, longest, (2, 2), endpoint=True).clip(max=[[9], [2]])
+    padding = draw_padding(rng, 3)
     height, width = (
         int((n - 1) * s + k - low - high + rng.integers(s))
         for n, s, k, (low, high) in zip(counts, stride, window, padding, strict=True)
@@ -62,6 +63,19 @@ def convolution(rng, dtype):
         "padding": padding,
         "dilation": (1, 1),
         "groups": 1,
+    }
+
+
+def convolve(rng, dtype):
+    return convolution(rng, dtype, rng.integers(4, 20), 16 * rng.integers(1, 5))
+
+
+def convolve_kernel_gradient(rng, dtype):
+    arrays, static = convolution(rng, dtype, 3, 32 * rng.integers(1, 3), longest=3)
+    g = convolution_kernels.convolve(*arrays, **static)
+    return (arrays[0], draw(rng, *g.shape, dtype=dtype)), {
+        "kernel_shape": arrays[1].shape,
+        **static,
     }
 
 
@@ -115,7 +129,8 @@ def update(count, *numbers):
 ARGUMENTS = {
     "activations.relu": elementwise(1),
     "activations.where_positive": elementwise(2),
-    "convolution.convolve": convolution,
+    "convolution.convolve": convolve,
+    "convolution.convolve_kernel_gradient": convolve_kernel_gradient,
     "matmul.outer": outer,
     "pooling.max_pool": max_pool,
     "pooling.scatter_to_windows": scatter_to_windows,

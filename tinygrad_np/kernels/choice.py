@@ -59,6 +59,19 @@ def _direct_convolution(x, kernel, bias, *, stride, padding, dilation, groups):
     )
 
 
+def _few_entries(x, g, *, kernel_shape, dilation, groups, **_):
+    """Whether a kernel gradient is one that im2col has little to multiply for."""
+    return (
+        x.ndim == 4
+        and groups == 1
+        and dilation == (1, 1)
+        and 3 <= math.prod(kernel_shape[:-1]) <= 32
+        and kernel_shape[-1] * x.itemsize % (4 * VECTOR_BYTES) == 0
+        and g.size >= SMALL
+        and _plain(x, g)
+    )
+
+
 def _large_leaf(g, *rest):
     arrays = [array for array in rest if isinstance(array, np.ndarray)]
     return g.size >= SMALL and _plain(g, *arrays)
@@ -71,6 +84,7 @@ PAYS: dict[str, Callable[..., bool]] = {
         _plain(g, y) and g.shape == y.shape and g.size >= SMALL
     ),
     "convolution.convolve": _direct_convolution,
+    "convolution.convolve_kernel_gradient": _few_entries,
     "matmul.outer": lambda a, b: _plain(a, b) and a.size * b.size >= SMALL,
     "pooling.max_pool": lambda x, window, **_: len(window) == 2 and _plain(x) and x.size >= SMALL,
     "pooling.scatter_to_windows": lambda g, indices, window, **_: (

@@ -67,6 +67,7 @@ def convolve(
     return y
 
 
+@or_compiled
 def convolve_kernel_gradient(
     x: np.ndarray,
     g: np.ndarray,

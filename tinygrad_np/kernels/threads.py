@@ -166,6 +166,10 @@ def share_sum(
     Floating-point addition is not associative, so which terms are added first does not depend on
     which thread is faster: the same number of threads gives the same bits.
     """
+    if len(blocks) == 1:
+        total = np.empty(shape, dtype)
+        share(lambda block: term(block, total), blocks)
+        return total
     parts = cut(len(blocks), _num_threads)
     sums = np.zeros((len(parts), *shape), dtype)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..matmul import SMALLEST_SHARED
 from ..memory import empty
-from ..threads import cut, get_num_threads, share
+from ..threads import cut, get_num_threads, share, share_sum
 from ..windows import Block, Padding, Sizes, Windows, padded
 from .simd import VECTOR_BYTES, broadcast, fill, fma, jit, load, store
 
@@ -52,6 +52,29 @@ def convolve(
         todo = [(images, part) for images, _ in todo for part in cut(pixels, get_num_threads())]
     share(work, todo, multiplies=False)
     return y
+
+
+def convolve_kernel_gradient(
+    x: np.ndarray,
+    g: np.ndarray,
+    *,
+    kernel_shape: Sizes,
+    stride: Sizes,
+    padding: Padding,
+    dilation: Sizes,
+    groups: int,
+) -> np.ndarray:
+    windows = Windows(x.shape[1:-1], kernel_shape[:-2], stride, padding, dilation)
+    bounds = windows.bounds(slice(0, windows.counts[0]))
+
+    def term(images: slice, out: np.ndarray) -> None:
+        out[...] = 0
+        part = padded(x, images, bounds) if np.any(padding) else x[images]
+        _add_kernel_gradient(out, part, g[images], *kernel_shape[1:3], *stride)
+
+    shape = (math.prod(kernel_shape[:-1]), kernel_shape[-1])
+    pieces = get_num_threads() if g.size * shape[0] >= SMALLEST_SHARED else 1
+    return share_sum(term, cut(len(x), pieces), shape, x.dtype).reshape(kernel_shape)
 
 
 @jit
@@ -112,3 +135,53 @@ def _convolve(y, x, weights, bias, first, last, row_stride, stride):
                     store(y, at, sums0 + bias0)
                     store(y, at + width, sums1 + bias1)
                     at += filters
+
+
+@jit
+def _add_kernel_gradient(dk, x, g, length, depth, row_stride, stride):
+    """Three entries of a window by four vectors of filters at a time."""
+    images, rows, columns, channels = x.shape
+    _, out_rows, out_columns, filters = g.shape
+    width = VECTOR_BYTES // x.itemsize
+    zero = fill(x.dtype.type(0))
+    entries = len(dk)
+    begins = np.empty(entries, np.intp)  # where in a window each entry lies
+    for entry in range(entries):
+        place, channel = divmod(entry, depth)
+        begins[entry] = (place // length * columns + place % length) * channels + channel
+    for image in range(images):
+        for group in range(0, entries, 3):
+            first = min(group, entries - 3)
+            for filter in range(0, filters, 4 * width):
+                a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = c0 = c1 = c2 = c3 = zero
+                for i in range(out_rows):
+                    row = (image * rows + i * row_stride) * columns * channels
+                    a, b, c = row + begins[first], row + begins[first + 1], row + begins[first + 2]
+                    at = (image * out_rows + i) * out_columns * filters + filter
+                    for _ in range(out_columns):
+                        g0, g1 = load(g, at), load(g, at + width)
+                        g2, g3 = load(g, at + 2 * width), load(g, at + 3 * width)
+                        value = broadcast(x, a)
+                        a0, a1 = fma(value, g0, a0), fma(value, g1, a1)
+                        a2, a3 = fma(value, g2, a2), fma(value, g3, a3)
+                        value = broadcast(x, b)
+                        b0, b1 = fma(value, g0, b0), fma(value, g1, b1)
+                        b2, b3 = fma(value, g2, b2), fma(value, g3, b3)
+                        value = broadcast(x, c)
+                        c0, c1 = fma(value, g0, c0), fma(value, g1, c1)
+                        c2, c3 = fma(value, g2, c2), fma(value, g3, c3)
+                        at += filters
+                        a += stride * channels
+                        b += stride * channels
+                        c += stride * channels
+                # Where groups overlap, an entry has been added already.
+                for entry, sums in (
+                    (first, (a0, a1, a2, a3)),
+                    (first + 1, (b0, b1, b2, b3)),
+                    (first + 2, (c0, c1, c2, c3)),
+                ):
+                    if entry >= group:
+                        at = entry * filters + filter
+                        for vector in sums:
+                            store(dk, at, load(dk, at) + vector)
+                            at += width
