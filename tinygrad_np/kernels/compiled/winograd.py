@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..memory import empty
-from ..threads import share, share_sum, single_threaded_blas, workspace
+from ..threads import share, share_sum, workspace
 from ..windows import Block, Windows, blocks, by_image
-from ..winograd import PLACES, G, _tiles, _transformed_kernel
+from ..winograd import PLACES, _tiles
 from .simd import VECTOR_BYTES, fill, fma, inlined, jit, load, store
 
 # The points ±A and ±B = ±1 / A; what L(±p) and L(∞), the polynomials that are 1 at one point and 0
@@ -40,8 +40,9 @@ def convolve_kernel_gradient(x: np.ndarray, g: np.ndarray, windows: Windows) -> 
         np.matmul(values.swapaxes(1, 2), cotangent, out=out)
 
     total = share_sum(term, _blocks(g, outputs, shape), (PLACES, *shape), dtype)
-    with single_threaded_blas():
-        return (G.T.astype(dtype) @ total.reshape(PLACES, -1)).reshape(3, 3, *shape)
+    dk = np.empty((3, 3, *shape), dtype)
+    _kernel_from_places(dk, total)
+    return dk
 
 
 def convolve_input_gradient(
@@ -49,7 +50,8 @@ def convolve_input_gradient(
 ) -> np.ndarray:
     dx = empty((len(g), *windows.sizes, channels), g.dtype)
     inputs, outputs = _tiles(windows)
-    weights = np.ascontiguousarray(_transformed_kernel(kernel, g.dtype).swapaxes(1, 2))
+    weights = np.empty((PLACES, *kernel.shape[2:]), g.dtype)
+    _kernel_to_places(weights, np.ascontiguousarray(kernel))
     (top, _), (left, _) = inputs.padding
 
     def work(image_blocks: list[Block]) -> None:
@@ -58,7 +60,7 @@ def convolve_input_gradient(
         for block in image_blocks:
             cotangent = _transformed(_output_tiles, g, block, outputs, "outputs")
             memory, product = _places("inputs", cotangent.shape[1], channels, g.dtype)
-            np.matmul(cotangent, weights, out=product)
+            np.matmul(cotangent, weights.swapaxes(1, 2), out=product)
             rows = block[1]
             _add_tiles(memory, images, rows.start, rows.stop, outputs.counts[1], top, left)
 
@@ -165,6 +167,23 @@ def _interpolated(constants, v0, v1, v2, v3, v4, v5):
 
 
 @inlined
+def _evaluated_3(constants, k0, k1, k2):
+    """V(3) k."""
+    a, a2, b, b2, _, _, _ = constants
+    even, odd, even_b, odd_b = fma(a2, k2, k0), a * k1, fma(b2, k2, k0), b * k1
+    return k0, even + odd, even - odd, even_b + odd_b, even_b - odd_b, k2
+
+
+@inlined
+def _collected_3(constants, v0, v1, v2, v3, v4, v5):
+    """V(3)ᵀ v."""
+    a, a2, b, b2, _, _, _ = constants
+    even, even_b = v1 + v2, v3 + v4
+    odd = fma(a, v1 - v2, b * (v3 - v4))
+    return v0 + even + even_b, odd, fma(a2, even, fma(b2, even_b, v5))
+
+
+@inlined
 def _constants(number):
     return (
         fill(number(A)),
@@ -268,3 +287,50 @@ def _add_tiles(values, dx, start, stop, columns, top, left):
                         _add_at(dx, image, i + p, j + 4, k, row[4])
                         _add_at(dx, image, i + p, j + 5, k, row[5])
                     at += width
+
+
+@jit
+def _kernel_to_places(out, kernel):
+    """V(3) from both sides of the kernel (3, 3, C, F): (PLACES, C, F)."""
+    constants = _constants(kernel.dtype.type)
+    size, width = kernel[0, 0].size, VECTOR_BYTES // kernel.itemsize
+    half = np.empty(6 * 3 * width, kernel.dtype)
+    for at in range(0, size, width):
+        for q in range(3):
+            column = q * size + at
+            values = _evaluated_3(
+                constants,
+                load(kernel, column),
+                load(kernel, column + 3 * size),
+                load(kernel, column + 6 * size),
+            )
+            _store6(half, q * width, 3 * width, values)
+        for p in range(6):
+            row = 3 * p * width
+            values = _evaluated_3(
+                constants,
+                load(half, row),
+                load(half, row + width),
+                load(half, row + 2 * width),
+            )
+            _store6(out, 6 * p * size + at, size, values)
+
+
+@jit
+def _kernel_from_places(kernel, values):
+    """The transpose of that."""
+    constants = _constants(kernel.dtype.type)
+    size, width = kernel[0, 0].size, VECTOR_BYTES // kernel.itemsize
+    half = np.empty(3 * 6 * width, kernel.dtype)
+    for at in range(0, size, width):
+        for q in range(6):
+            column = _load6(values, q * size + at, 6 * size)
+            k0, k1, k2 = _collected_3(constants, *column)
+            store(half, q * width, k0)
+            store(half, (6 + q) * width, k1)
+            store(half, (12 + q) * width, k2)
+        for p in range(3):
+            k0, k1, k2 = _collected_3(constants, *_load6(half, 6 * p * width, width))
+            store(kernel, 3 * p * size + at, k0)
+            store(kernel, (3 * p + 1) * size + at, k1)
+            store(kernel, (3 * p + 2) * size + at, k2)
