@@ -44,7 +44,7 @@ def _in_vectors(*arrays: np.ndarray) -> bool:
 def _direct_convolution(x, kernel, bias, *, stride, padding, dilation, groups):
     if x.ndim != 4 or groups != 1 or dilation != (1, 1):
         return False
-    pixels = math.prod(
+    rows, columns = (
         (size + low + high - length) // step + 1
         for size, (low, high), length, step in zip(
             x.shape[1:3], padding, kernel.shape, stride, strict=False
@@ -54,7 +54,8 @@ def _direct_convolution(x, kernel, bias, *, stride, padding, dilation, groups):
         _plain(x)
         and all(array is None or array.dtype == x.dtype for array in (kernel, bias))
         and kernel.shape[-1] * x.itemsize % (2 * VECTOR_BYTES) == 0
-        and pixels >= 64  # of an image: they are taken in sixes
+        and columns >= 6  # pixels are taken in sixes
+        and rows * columns >= 64
         and x.size * kernel.shape[-1] >= SMALL
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..matmul import SMALLEST_SHARED
 from ..memory import empty
 from ..threads import cut, get_num_threads, share, share_sum
-from ..windows import Block, Padding, Sizes, Windows, padded
+from ..windows import Block, Padding, Sizes, Windows, blocks, padded
 from .simd import VECTOR_BYTES, broadcast, fill, fma, jit, load, store
 
 PIXELS = 6
@@ -36,20 +36,21 @@ def convolve(
     # What two vectors of filters need lies together.
     weights = kernel.reshape(len(kernel), -1, filters // lanes, lanes).transpose(2, 0, 1, 3).copy()
     start = np.zeros(filters, x.dtype) if bias is None else bias
+    is_padded = bool(np.any(padding))
 
     def work(block: Block) -> None:
-        images, pixels = block
-        all_rows = slice(0, windows.counts[0])
-        part = padded(x, images, windows.bounds(all_rows)) if np.any(padding) else x[images]
-        _convolve(y[images], part, weights, start, pixels.start, pixels.stop, *stride)
+        images, rows = block
+        part = padded(x, images, windows.bounds(rows)) if is_padded else x[images]
+        before = rows.start if is_padded else 0  # rows of windows that the part leaves out
+        _convolve(y[images], part, weights, start, rows.start, rows.stop, before, *stride)
 
-    pixels = math.prod(windows.counts)
-    pieces = 4 * get_num_threads()  # more than threads, one of which may be held up
-    if y.size * weights[0].size // lanes < SMALLEST_SHARED:
-        pieces = 1
-    todo = [(images, slice(0, pixels)) for images in cut(len(x), pieces)]
-    if len(x) < pieces and pixels >= PIXELS * pieces:
-        todo = [(images, part) for images, _ in todo for part in cut(pixels, get_num_threads())]
+    threads, rows = get_num_threads(), windows.counts[0]
+    todo = blocks(len(x), rows, stride[0] * x[:1, :1].nbytes)
+    if y.size * weights[0].size // lanes >= SMALLEST_SHARED and len(todo) < 4 * threads:
+        if len(x) < threads:
+            todo = [(slice(i, i + 1), part) for i in range(len(x)) for part in cut(rows, threads)]
+        else:  # into more parts than threads, one of which may be held up
+            todo = [(images, slice(0, rows)) for images in cut(len(x), 4 * threads)]
     share(work, todo, multiplies=False)
     return y
 
@@ -69,8 +70,12 @@ def convolve_kernel_gradient(
 
     def term(images: slice, out: np.ndarray) -> None:
         out[...] = 0
-        part = padded(x, images, bounds) if np.any(padding) else x[images]
-        _add_kernel_gradient(out, part, g[images], *kernel_shape[1:3], *stride)
+        if not np.any(padding):
+            _add_kernel_gradient(out, x[images], g[images], *kernel_shape[1:3], *stride)
+            return
+        for i in range(images.start, images.stop):  # one padded copy at a time
+            part = padded(x, slice(i, i + 1), bounds)
+            _add_kernel_gradient(out, part, g[i : i + 1], *kernel_shape[1:3], *stride)
 
     shape = (math.prod(kernel_shape[:-1]), kernel_shape[-1])
     pieces = get_num_threads() if g.size * shape[0] >= SMALLEST_SHARED else 1
@@ -78,22 +83,23 @@ def convolve_kernel_gradient(
 
 
 @jit
-def _convolve(y, x, weights, bias, first, last, row_stride, stride):
+def _convolve(y, x, weights, bias, first, last, before, row_stride, stride):
     images, rows, columns, channels = x.shape
     _, out_rows, out_columns, filters = y.shape
     panels, places, run, lanes = weights.shape
     width = VECTOR_BYTES // x.itemsize
     zero = fill(x.dtype.type(0))
-    corners = np.empty((out_rows, out_columns), np.intp)  # where in an image each window begins
-    for i in range(out_rows):
+    corners = np.empty((last - first, out_columns), np.intp)  # where a window begins
+    for i in range(first, last):
         for j in range(out_columns):
-            corners[i, j] = (i * row_stride * columns + j * stride) * channels
+            row = (i - before) * row_stride
+            corners[i - first, j] = (row * columns + j * stride) * channels
     corners = corners.reshape(-1)
     for image in range(images):
         for panel in range(panels):
             bias0, bias1 = load(bias, panel * lanes), load(bias, panel * lanes + width)
-            for group in range(first, last, PIXELS):
-                pixel = min(group, last - PIXELS)  # some pixels twice, to the same result
+            for group in range(0, corners.size, PIXELS):
+                pixel = min(group, corners.size - PIXELS)  # some pixels twice, to the same result
                 a0 = a1 = b0 = b1 = c0 = c1 = d0 = d1 = e0 = e1 = f0 = f1 = zero
                 w = panel * places * run * lanes
                 for place in range(places):
@@ -123,7 +129,8 @@ def _convolve(y, x, weights, bias, first, last, row_stride, stride):
                         e0, e1 = fma(value, w0, e0), fma(value, w1, e1)
                         value = broadcast(x, f + k)
                         f0, f1 = fma(value, w0, f0), fma(value, w1, f1)
-                at = (image * out_rows * out_columns + pixel) * filters + panel * lanes
+                row = image * out_rows + first
+                at = (row * out_columns + pixel) * filters + panel * lanes
                 for sums0, sums1 in (
                     (a0, a1),
                     (b0, b1),
