@@ -5,14 +5,15 @@
 
 All take the same step (forward, backward, plain gradient descent) on the same images. The libraries
 take turns, a few steps each, because a machine's speed drifts; the ratio of a round is that of its
-medians, and the table shows the median over the rounds.
+medians, and the table shows the median over the rounds. The first step of all, which loads and
+compiles what is not there yet, stands on its own. TINYGRAD_NP_FAST=0 in the environment measures
+this library without compiled kernels.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import platform
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -129,8 +130,10 @@ def main() -> None:
     args = parser.parse_args()
 
     (x, y), _ = tg.data.load_mnist()
-    print(f"{platform.machine()}, {tg.get_num_threads()} threads, NumPy {np.__version__}")
-    print(f"{'batch':>5}  {'library':<12} {'ms a step':>9}  {'tinygrad_np takes':>18}")
+    tg.show_config()
+    print(
+        f"{'batch':>5}  {'library':<12} {'ms a step':>9}  {'first':>9}  {'tinygrad_np takes':>18}"
+    )
     for batch in args.batch:
         steps = {}
         for name, make in LIBRARIES.items():
@@ -138,6 +141,7 @@ def main() -> None:
                 steps[name] = make(x[:batch], y[:batch])
             except ImportError:
                 print(f"{batch:5}  {name:<12} is not installed")
+        first = {name: seconds(step, 1) for name, step in steps.items()}
         for step in steps.values():
             seconds(step, 3)
         rounds = [
@@ -148,7 +152,9 @@ def main() -> None:
             median = np.median([r[name] for r in rounds])
             ratio = np.median([r["tinygrad_np"] / r[name] for r in rounds])
             shown = "" if name == "tinygrad_np" else f"{ratio:.2f} of its time"
-            print(f"{batch:5}  {name:<12} {1e3 * median:9.1f}  {shown:>18}")
+            print(
+                f"{batch:5}  {name:<12} {1e3 * median:9.1f}  {1e3 * first[name]:9.0f}  {shown:>18}"
+            )
 
 
 if __name__ == "__main__":

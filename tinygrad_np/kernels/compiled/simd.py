@@ -17,10 +17,13 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
+from ..choice import VECTOR_BYTES
+
 __all__ = ["VECTOR_BYTES", "broadcast", "fill", "fma", "inlined", "jit", "load", "store"]
 
-VECTOR_BYTES = 32
 
+# Kept on disk until the file of the function changes. After a change in this file, delete the
+# folder __pycache__.
 jit: Any = functools.partial(numba.njit, nogil=True, cache=True, error_model="numpy")
 inlined: Any = functools.partial(numba.njit, nogil=True, error_model="numpy", forceinline=True)
 
