@@ -752,9 +752,10 @@ def _float_leaves(
     """The leaves of `given` by path; raise unless they are floats, placed and shaped as `like`."""
     leaves = {place: np.asarray(leaf, order="C") for place, leaf in tree.items(given)}
     like = leaves if like is None else like
-    for got, expected in zip_longest(map(repr, leaves), map(repr, like), fillvalue="no leaf"):
-        if got != expected:
-            raise ValueError(f"{optimizer}: {label} has {got} where params has {expected}")
+    if list(leaves) != list(like):
+        places = zip_longest(map(repr, leaves), map(repr, like), fillvalue="no leaf")
+        got, expected = next((a, b) for a, b in places if a != b)
+        raise ValueError(f"{optimizer}: {label} has {got} where params has {expected}")
     for place, leaf in leaves.items():
         if leaf.dtype.kind != "f":
             raise TypeError(f"{optimizer}: {label} at {place!r} is {leaf.dtype}, expected floats")
