@@ -5,8 +5,9 @@
     python -m benchmarks.mnist_step --memory --json step.json --figure step.png
 
 All take the same step (forward, backward, plain gradient descent) on the same images, in turns,
-because a machine's speed drifts. With --memory each also trains a few steps in a process of its
-own, whose peak is shown.
+because a machine's speed drifts. The first step of all, which compiles what is not there yet, has a
+column of its own. With --memory each library also trains a few steps in a process of its own, whose
+peak is shown. TINYGRAD_NP_FAST=0 in the environment measures this library without compiled kernels.
 """
 
 from __future__ import annotations
@@ -237,13 +238,16 @@ def main() -> None:
     add_output_arguments(parser)
     args = parser.parse_args()
 
+    tg.show_config()
     results = []
     for batch in args.batch:
         makers = {name: LIBRARIES[name] for name in (OURS, *args.libraries)}
         steps = installed(makers, *batch_of(batch))
+        first = {name: seconds(step, 1) for name, step in steps.items()}
         measured = take_turns(steps, args.rounds, args.steps)
         found = rows(f"batch {batch}", measured)
         for row in found:
+            row["first"] = 1e3 * first[row["library"]]
             row["MiB"] = peak_of(row["library"], batch) if args.memory else None
         share = multiplying_share(batch, float(np.median(measured[OURS])))
         print(f"batch {batch}: {OURS} multiplies at {share:.0%} of the rate of a large product")

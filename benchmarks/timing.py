@@ -109,9 +109,11 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
 def report(results: list[Row], args: argparse.Namespace, title: str) -> None:
     """Print the table, and write what the arguments ask for."""
     print(", ".join(f"{name} {value}" for name, value in machine().items()))
-    columns = {"case": "{}", "library": "{}", "ms": "{:.4g}", "MiB": "{:.0f}", "ratio": "{:.2f}"}
-    columns = {c: f for c, f in columns.items() if any(c in row for row in results)}
-    header = {"ms": "milliseconds", "MiB": "peak MiB", "ratio": f"{OURS} takes, of its time"}
+    columns = {"case": "{}", "library": "{}", "ms": "{:.4g}", "first": "{:.0f}", "MiB": "{:.0f}"}
+    columns["ratio"] = "{:.2f}"
+    columns = {c: f for c, f in columns.items() if any(row.get(c) is not None for row in results)}
+    header = {"ms": "milliseconds", "first": "the first", "MiB": "peak MiB"}
+    header["ratio"] = f"{OURS} takes, of its time"
     lines = [[header.get(column, column) for column in columns]]
     lines += [
         [fmt.format(row[c]) if row.get(c) is not None else "" for c, fmt in columns.items()]

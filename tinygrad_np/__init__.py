@@ -7,6 +7,7 @@ array([0., 0., 0.])
 """
 
 from . import data, init, optim, plot
+from .config import show_config
 from .core import tree
 from .core.checking import check_grads
 from .core.jacobians import hessian, hvp, jacobian, jvp
@@ -103,6 +104,7 @@ __all__ = [
     "save",
     "selu",
     "set_num_threads",
+    "show_config",
     "sigmoid",
     "sigmoid_cross_entropy",
     "silu",

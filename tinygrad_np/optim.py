@@ -30,6 +30,7 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 
 from .core import tree
+from .kernels import updates
 from .kernels.memory import empty
 from .kernels.threads import share
 
@@ -208,19 +209,15 @@ def sgd(
     """
     _check("sgd", "[0, 1)", momentum=momentum)
 
-    def descend(g, old, new, rate, step):
-        (p,), (new_p,) = old, new
-        np.subtract(p, np.multiply(rate, g, out=new_p), out=new_p)
+    def rule(g, old, new, rate, step):
+        if momentum == 0:
+            updates.sgd(g, old[0], new[0], rate)
+        else:
+            (p, m), (new_p, new_m) = old, new
+            updates.momentum(g, p, m, new_p, new_m, rate, momentum, nesterov)
 
-    def descend_with_momentum(g, old, new, rate, step):
-        (p, m), (new_p, new_m) = old, new
-        change = rate * g
-        m = np.subtract(momentum * m, change, out=new_m)
-        np.add(p, momentum * m - change if nesterov else m, out=new_p)
-
-    if momentum == 0:
-        return Optimizer("sgd", learning_rate, descend, **options)
-    return Optimizer("sgd", learning_rate, descend_with_momentum, {"momentum": 0.0}, **options)
+    slots = {"momentum": 0.0} if momentum else {}
+    return Optimizer("sgd", learning_rate, rule, slots, **options)
 
 
 def adam(
@@ -317,11 +314,11 @@ def _adam(
         # of itself, which all of the step then is: to agree with Keras is to do the same.
         b1, b2 = p.dtype.type(beta_1), p.dtype.type(beta_2)
         alpha = rate * np.sqrt(1 - b2**step) / (1 - b1**step)
-        m = np.add(m, (1 - beta_1) * (g - m), out=new_m)
-        v = np.add(v, (1 - beta_2) * (np.square(g) - v), out=new_v)
+        settings = float(alpha), beta_1, beta_2, epsilon
+        updates.adam(g, p, m, v, new_p, new_m, new_v, *settings)
         if amsgrad:
-            v = np.maximum(v_max[0], v, out=new_v_max[0])
-        np.subtract(p, alpha * m / (np.sqrt(v) + epsilon), out=new_p)
+            v = np.maximum(v_max[0], new_v, out=new_v_max[0])
+            np.subtract(p, alpha * new_m / (np.sqrt(v) + epsilon), out=new_p)
 
     slots = {"momentum": 0.0, "velocity": 0.0} | ({"velocity_hat": 0.0} if amsgrad else {})
     return Optimizer(name, learning_rate, rule, slots, **options)
@@ -363,10 +360,7 @@ def adadelta(
 
     def rule(g, old, new, rate, step):
         (p, s, d), (new_p, new_s, new_d) = old, new
-        s = np.add(rho * s, (1 - rho) * np.square(g), out=new_s)
-        delta = np.sqrt((d + epsilon) / (s + epsilon)) * g
-        np.add(rho * d, (1 - rho) * np.square(delta), out=new_d)
-        np.subtract(p, rate * delta, out=new_p)
+        updates.adadelta(g, p, s, d, new_p, new_s, new_d, rate, rho, epsilon)
 
     slots = {"accumulated_grad": 0.0, "accumulated_delta_var": 0.0}
     return Optimizer("adadelta", learning_rate, rule, slots, **options)
@@ -758,9 +752,10 @@ def _float_leaves(
     """The leaves of `given` by path; raise unless they are floats, placed and shaped as `like`."""
     leaves = {place: np.asarray(leaf, order="C") for place, leaf in tree.items(given)}
     like = leaves if like is None else like
-    for got, expected in zip_longest(map(repr, leaves), map(repr, like), fillvalue="no leaf"):
-        if got != expected:
-            raise ValueError(f"{optimizer}: {label} has {got} where params has {expected}")
+    if list(leaves) != list(like):
+        places = zip_longest(map(repr, leaves), map(repr, like), fillvalue="no leaf")
+        got, expected = next((a, b) for a, b in places if a != b)
+        raise ValueError(f"{optimizer}: {label} has {got} where params has {expected}")
     for place, leaf in leaves.items():
         if leaf.dtype.kind != "f":
             raise TypeError(f"{optimizer}: {label} at {place!r} is {leaf.dtype}, expected floats")

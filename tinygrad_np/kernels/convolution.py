@@ -23,6 +23,7 @@ import math
 import numpy as np
 
 from . import depthwise, winograd
+from .choice import or_compiled
 from .memory import empty
 from .threads import share, share_sum, workspace
 from .windows import Block, Padding, Sizes, Windows, blocks, by_image, padded
@@ -34,6 +35,7 @@ __all__ = ["convolve", "convolve_input_gradient", "convolve_kernel_gradient"]
 SHORT_RUN = 16
 
 
+@or_compiled
 def convolve(
     x: np.ndarray,
     kernel: np.ndarray,
@@ -67,6 +69,7 @@ def convolve(
     return y
 
 
+@or_compiled
 def convolve_kernel_gradient(
     x: np.ndarray,
     g: np.ndarray,

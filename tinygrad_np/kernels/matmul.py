@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from .choice import or_compiled
 from .memory import empty
 from .threads import cut, get_num_threads, share, single_threaded_blas
 
-__all__ = ["column_sums", "matmul"]
+__all__ = ["column_sums", "matmul", "outer"]
 
 # Multiplications. A smaller product is done sooner than another thread wakes up.
 SMALLEST_SHARED = 4_000_000
-# Bytes of an outer product, which takes as long as writing them.
-SMALLEST_OUTER = 2 << 20
+# Bytes, where reading or writing them is what takes time.
+SMALLEST_BYTES = 2 << 20
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -30,12 +31,9 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != len(b):
         return np.matmul(a, b)
+    if len(b) == 1:  # BLAS takes twice as long
+        return outer(a, b)
     out = empty((len(a), b.shape[1]), np.result_type(a, b))
-    if len(b) == 1:  # BLAS takes twice as long over an outer product
-        pieces = get_num_threads() if out.nbytes >= SMALLEST_OUTER else 1
-        parts = cut(len(a), pieces)
-        share(lambda part: np.multiply(a[part], b, out=out[part]), parts, multiplies=False)
-        return out
     pieces = get_num_threads() if a.size * b.shape[1] >= SMALLEST_SHARED else 1
     if len(a) < b.shape[1]:  # the parts of the longer side are nearer to square
         parts = cut(b.shape[1], pieces)
@@ -43,6 +41,16 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     else:
         parts = cut(len(a), pieces)
         share(lambda part: np.matmul(a[part], b, out=out[part]), parts)
+    return out
+
+
+@or_compiled
+def outer(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The product of a column (n, 1) and a row (1, m)."""
+    out = empty((len(a), b.shape[1]), np.result_type(a, b))
+    pieces = get_num_threads() if out.nbytes >= SMALLEST_BYTES else 1
+    parts = cut(len(a), pieces)
+    share(lambda part: np.multiply(a[part], b, out=out[part]), parts, multiplies=False)
     return out
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .choice import or_compiled
 from .memory import empty
 from .threads import share, workspace
 from .windows import Block, Padding, Sizes, Tap, Windows, blocks, by_image
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 
+@or_compiled
 def max_pool(
     x: np.ndarray, *, window: Sizes, stride: Sizes, padding: Padding
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -80,6 +82,7 @@ def gather_from_windows(
     return y
 
 
+@or_compiled
 def scatter_to_windows(
     g: np.ndarray,
     indices: np.ndarray,

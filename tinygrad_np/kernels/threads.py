@@ -16,7 +16,7 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -78,22 +78,23 @@ def set_num_threads(n: int) -> None:
             _set_blas_threads(counts)
 
 
-@contextlib.contextmanager
-def single_threaded_blas() -> Iterator[None]:
+class single_threaded_blas:
     """Hold BLAS to one thread until the last of the calls that overlap in time has left.
 
     Small products beside shared work belong in here too: BLAS's threads, once woken, go on spinning
     for tens of milliseconds in case there is more to do, and take the cores from everyone else.
     """
-    global _holders
-    with _lock:
-        if not _holders:
-            _blas_threads[:] = [library.get_num_threads() for library in _blas()]
-            _set_blas_threads([1] * len(_blas_threads))
-        _holders += 1
-    try:
-        yield
-    finally:
+
+    def __enter__(self) -> None:
+        global _holders
+        with _lock:
+            if not _holders:
+                _blas_threads[:] = [library.get_num_threads() for library in _blas()]
+                _set_blas_threads([1] * len(_blas_threads))
+            _holders += 1
+
+    def __exit__(self, *error: object) -> None:
+        global _holders
         with _lock:
             _holders -= 1
             if not _holders:
@@ -166,6 +167,10 @@ def share_sum(
     Floating-point addition is not associative, so which terms are added first does not depend on
     which thread is faster: the same number of threads gives the same bits.
     """
+    if len(blocks) == 1:
+        total = np.empty(shape, dtype)
+        share(lambda block: term(block, total), blocks)
+        return total
     parts = cut(len(blocks), _num_threads)
     sums = np.zeros((len(parts), *shape), dtype)
 

@@ -29,6 +29,7 @@ import math
 
 import numpy as np
 
+from .choice import available, or_compiled
 from .memory import empty
 from .threads import share, share_sum, single_threaded_blas, workspace
 from .windows import Block, Sizes, Windows, blocks, by_image, inside, padded
@@ -37,7 +38,8 @@ __all__ = ["convolve_input_gradient", "convolve_kernel_gradient", "pays"]
 
 OUT, IN = 4, 6  # outputs and inputs of a tile along one dimension
 PLACES = IN * IN
-MIN_CHANNELS, MIN_PIXELS = 32, 2048  # where it begins to be faster than im2col: measured
+# Where it begins to be faster than im2col, measured: channels, and pixels of all images.
+MIN_CHANNELS, MIN_PIXELS, MIN_PIXELS_COMPILED = 32, 2048, 256
 
 
 def _evaluate(coefficients: int) -> np.ndarray:
@@ -61,12 +63,13 @@ def pays(images: int, windows: Windows, kernel_shape: Sizes, groups: int, dtype:
         and groups == 1
         and dtype in (np.float32, np.float64)
         and min(kernel_shape[-2:]) >= MIN_CHANNELS
-        and images * pixels >= MIN_PIXELS
+        and images * pixels >= (MIN_PIXELS_COMPILED if available() else MIN_PIXELS)
         # Else too much of the tiles lies outside.
         and pixels >= 0.75 * OUT**2 * math.prod(_tiles(windows)[1].counts)
     )
 
 
+@or_compiled
 def convolve_kernel_gradient(x: np.ndarray, g: np.ndarray, windows: Windows) -> np.ndarray:
     """`convolution.convolve_kernel_gradient` for a convolution of this kind."""
     dtype = np.result_type(x, g)
@@ -84,6 +87,7 @@ def convolve_kernel_gradient(x: np.ndarray, g: np.ndarray, windows: Windows) -> 
         return (G.T.astype(dtype) @ total.reshape(PLACES, -1)).reshape(shape)
 
 
+@or_compiled
 def convolve_input_gradient(
     g: np.ndarray, kernel: np.ndarray, channels: int, windows: Windows
 ) -> np.ndarray:

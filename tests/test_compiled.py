@@ -1,0 +1,210 @@
+"""The compiled kernels against NumPy's, on random shapes."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import tinygrad_np as tg
+from tinygrad_np.kernels import choice, windows
+from tinygrad_np.kernels import convolution as convolution_kernels
+from tinygrad_np.kernels import pooling as pooling_kernels
+from tinygrad_np.kernels.windows import Windows
+
+
+def draw(rng, *shape, dtype):
+    return rng.standard_normal(shape).astype(dtype)
+
+
+def draw_padding(rng, most):
+    return tuple(tuple(pair) for pair in rng.integers(0, most, (2, 2), endpoint=True).tolist())
+
+
+def winograd_layer(rng):
+    """x shape, g shape and windows of a random 3 × 3 convolution."""
+    images, height, width = rng.integers(1, 4), *rng.integers(3, 20, 2).tolist()
+    channels, filters = 8 * rng.integers(1, 9, 2)
+    layer = Windows((height, width), (3, 3), (1, 1), draw_padding(rng, 3), (1, 1))
+    return (images, height, width, channels), (images, *layer.counts, filters), layer
+
+
+def winograd_kernel_gradient(rng, dtype):
+    x_shape, g_shape, layer = winograd_layer(rng)
+    return (draw(rng, *x_shape, dtype=dtype), draw(rng, *g_shape, dtype=dtype), layer), {}
+
+
+def winograd_input_gradient(rng, dtype):
+    x_shape, g_shape, layer = winograd_layer(rng)
+    kernel = draw(rng, 3, 3, x_shape[-1], g_shape[-1], dtype=dtype)
+    return (draw(rng, *g_shape, dtype=dtype), kernel, int(x_shape[-1]), layer), {}
+
+
+def convolution(rng, dtype, channels, filters, longest=5):
+    images, counts = rng.integers(1, 20), rng.integers(8, 12, 2)
+    window, stride = rng.integers(1, longest, (2, 2), endpoint=True).clip(max=[[9], [2]])
+    padding = draw_padding(rng, 3)
+    height, width = (
+        int((n - 1) * s + k - low - high + rng.integers(s))
+        for n, s, k, (low, high) in zip(counts, stride, window, padding, strict=True)
+    )
+    arrays = (
+        draw(rng, images, height, width, channels, dtype=dtype),
+        draw(rng, *window, channels, filters, dtype=dtype),
+        draw(rng, filters, dtype=dtype) if rng.random() < 0.5 else None,
+    )
+    return arrays, {
+        "stride": tuple(stride.tolist()),
+        "padding": padding,
+        "dilation": (1, 1),
+        "groups": 1,
+    }
+
+
+def convolve(rng, dtype):
+    return convolution(rng, dtype, rng.integers(4, 20), 16 * rng.integers(1, 5))
+
+
+def convolve_kernel_gradient(rng, dtype):
+    arrays, static = convolution(rng, dtype, 3, 32 * rng.integers(1, 3), longest=3)
+    g = convolution_kernels.convolve(*arrays, **static)
+    return (arrays[0], draw(rng, *g.shape, dtype=dtype)), {
+        "kernel_shape": arrays[1].shape,
+        **static,
+    }
+
+
+def pooling(rng):
+    window = tuple(rng.integers(1, 4, 2).tolist())
+    geometry = {
+        "window": window,
+        "stride": tuple(rng.integers(1, 4, 2).tolist()),
+        "padding": draw_padding(rng, min(window) - 1),
+    }
+    return (rng.integers(1, 12), *rng.integers(12, 20, 2), rng.integers(30, 70)), geometry
+
+
+def max_pool(rng, dtype):
+    shape, geometry = pooling(rng)
+    x = np.round(draw(rng, *shape, dtype=dtype))  # many ties
+    x[rng.random(shape) < 0.01] = np.nan
+    x[rng.random(shape) < 0.3] = -np.inf
+    return (x,), geometry
+
+
+def scatter_to_windows(rng, dtype):
+    shape, geometry = pooling(rng)
+    y, indices = pooling_kernels.max_pool(draw(rng, *shape, dtype=dtype), **geometry)
+    return (draw(rng, *y.shape, dtype=dtype), indices), {"x_shape": shape, **geometry}
+
+
+def elementwise(count):
+    def arguments(rng, dtype):
+        shape = rng.integers(5000, 300_000)
+        return tuple(draw(rng, shape, dtype=dtype) for _ in range(count)), {}
+
+    return arguments
+
+
+def outer(rng, dtype):
+    return (draw(rng, 100, 1, dtype=dtype), draw(rng, 1, 200, dtype=dtype)), {}
+
+
+def update(count, *numbers):
+    """`count` arrays that are read and, all but the gradient, as many to write to."""
+
+    def arguments(rng, dtype):
+        size = rng.integers(5000, 9000)
+        old = [np.abs(draw(rng, size, dtype=dtype)) for _ in range(count)]
+        return (*old, *(np.zeros_like(p) for p in old[1:]), *numbers), {}
+
+    return arguments
+
+
+ARGUMENTS = {
+    "activations.relu": elementwise(1),
+    "activations.where_positive": elementwise(2),
+    "convolution.convolve": convolve,
+    "convolution.convolve_kernel_gradient": convolve_kernel_gradient,
+    "matmul.outer": outer,
+    "pooling.max_pool": max_pool,
+    "pooling.scatter_to_windows": scatter_to_windows,
+    "updates.adadelta": update(4, 0.1, 0.95, 1e-7),
+    "updates.adam": update(4, 0.1, 0.9, 0.999, 1e-7),
+    "updates.momentum": update(3, 0.1, 0.9, True),
+    "updates.sgd": update(2, 0.1),
+    "winograd.convolve_input_gradient": winograd_input_gradient,
+    "winograd.convolve_kernel_gradient": winograd_kernel_gradient,
+}
+
+
+def called(function, args, kwargs):
+    """What the function returns, or the arrays that it wrote to."""
+    args = copy.deepcopy(args)
+    result = function(*args, **kwargs)
+    if result is None:
+        return tuple(arg for arg in args if isinstance(arg, np.ndarray))
+    return result if isinstance(result, tuple) else (result,)
+
+
+def test_every_compiled_kernel_is_tested():
+    assert ARGUMENTS.keys() == choice.PAYS.keys()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_compiled_agrees_with_numpy_and_with_itself_to_the_bit(name, seed, dtype, monkeypatch):
+    pytest.importorskip("numba")
+    if seed % 2:
+        monkeypatch.setattr(windows, "BLOCK_BYTES", 1000)  # many blocks
+    module, function = name.split(".")
+    args, kwargs = ARGUMENTS[name](np.random.default_rng(seed), dtype)
+    assert choice.PAYS[name](*args, **kwargs)
+    compiled = getattr(importlib.import_module(f"tinygrad_np.kernels.compiled.{module}"), function)
+    reference = getattr(importlib.import_module(f"tinygrad_np.kernels.{module}"), function)
+    results = [called(f, args, kwargs) for f in (reference.__wrapped__, compiled, compiled)]
+    for expected, result, again in zip(*results, strict=True):
+        assert (result.dtype, result.shape) == (expected.dtype, expected.shape)
+        np.testing.assert_array_equal(result, again)
+        scale = np.abs(expected[np.isfinite(expected)]).max(initial=0)
+        tolerance = 1e-5 if dtype == np.float32 else 1e-13
+        np.testing.assert_allclose(result, expected, rtol=0, atol=tolerance * scale)
+
+
+def test_equal_windows_have_equal_outputs_wherever_they_stand():
+    pytest.importorskip("numba")
+    x = np.tile(np.random.default_rng(0).standard_normal((1, 1, 1, 8)).astype("f4"), (3, 9, 13, 1))
+    kernel = np.random.default_rng(1).standard_normal((3, 3, 8, 16)).astype("f4")
+    from tinygrad_np.kernels.compiled.convolution import convolve
+
+    static = {"stride": (1, 1), "padding": ((0, 0),) * 2, "dilation": (1, 1), "groups": 1}
+    y = convolve(x, kernel, None, **static)
+    np.testing.assert_array_equal(y, np.broadcast_to(y[0, 0, 0], y.shape))
+
+
+def test_the_environment_switches_compiled_kernels_off_and_show_config_says_so():
+    program = "import sys, tinygrad_np as tg; tg.show_config(); assert 'numba' not in sys.modules"
+    for switch in ("0", "1"):
+        shown = subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"TINYGRAD_NP_FAST": switch},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for name in choice.PAYS:
+            line = next(line for line in shown.splitlines() if line.startswith(name))
+            assert switch == "1" or line.endswith("NumPy")
+
+
+def test_show_config_names_versions_and_threads(capsys):
+    tg.show_config()
+    shown = capsys.readouterr().out
+    for part in (tg.__version__, np.__version__, f"threads {tg.get_num_threads()}"):
+        assert part in " ".join(shown.split())
