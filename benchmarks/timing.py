@@ -152,6 +152,8 @@ def _figure(results: list[Row], title: str) -> Any:
         ax.bar(places, heights, width, bottom=1, label=library)
     ax.axhline(1, color="black", linewidth=1)
     ax.set_yscale("log")
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter("{x:g}")
     crowded: Any = {"rotation": 30, "ha": "right"} if len(cases) > 5 else {}
     ax.set_xticks(range(len(cases)), cases, **crowded)
     ax.set_ylabel(f"time, as a multiple of {OURS}'s")

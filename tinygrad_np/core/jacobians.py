@@ -165,29 +165,20 @@ def _check_directions(name: str, primals: Any, label: str, directions: Any) -> N
 def _pushforward(output: Any, pullback: Function) -> Function:
     """The transpose v ↦ J @ v of the pullback u ↦ u @ J of a function with this output."""
     zeros = tree.map(lambda leaf: np.zeros_like(plain(leaf)), output)
-    smooth = [leaf.dtype.kind in "fc" for leaf in tree.leaves(zeros)]
+    smooth = [leaf for leaf in tree.leaves(zeros) if leaf.dtype.kind in "fc"]
 
-    def pull(varied: list[Any]) -> Any:
-        cotangents = iter(varied)
-        given = [
-            next(cotangents) if s else z for s, z in zip(smooth, tree.leaves(zeros), strict=True)
-        ]
-        return pullback(tree.unflatten(output, given))
+    def filled(varied: Any) -> Any:
+        """The output's tree with these in the places of what varies smoothly, and 0 elsewhere."""
+        remaining = iter(varied)
+        return tree.map(
+            lambda zero: next(remaining) if zero.dtype.kind in "fc" else zero[()], zeros
+        )
 
-    varied = [z for s, z in zip(smooth, tree.leaves(zeros), strict=True) if s]
     # The primals are tensors of a tape that ends here, unless a transform around this one has them.
     nested = any(type(leaf) is Tensor for leaf in tree.leaves(output))
     with nullcontext() if nested else no_grad():
-        _, transpose = vjp(pull, varied)
-
-    def push(tangents: Any) -> Any:
-        varied = iter(transpose(tangents)[0])
-        given = [
-            next(varied) if s else z[()] for s, z in zip(smooth, tree.leaves(zeros), strict=True)
-        ]
-        return tree.unflatten(output, given)
-
-    return push
+        _, transpose = vjp(lambda varied: pullback(filled(varied)), smooth)
+    return lambda tangents: filled(transpose(tangents)[0])
 
 
 def _basis(like: Any) -> Iterator[Any]:
