@@ -11,10 +11,10 @@ import inspect
 import operator
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,21 @@ from .core.tensor import Tensor
 from .core.transforms import value_and_grad
 from .data import batches
 
-__all__ = ["FitResult", "evaluate", "fit", "predict"]
+__all__ = ["FitResult", "Snapshot", "evaluate", "fit", "predict"]
+
+
+class Snapshot(NamedTuple):
+    """The parameters after some number of training steps.
+
+    Attributes:
+        step: how many.
+        loss: of the last of these steps' batch, before the step; nan at step 0.
+        params: the parameters.
+    """
+
+    step: int
+    loss: float
+    params: Any
 
 
 @dataclass(frozen=True)
@@ -38,12 +52,14 @@ class FitResult:
             "val_loss", "val_accuracy". It holds finished epochs only.
         interrupted: whether training ended inside an epoch: by Ctrl-C, or because a value was no
             longer finite. `params` and `state` are then those of the last good step.
+        snapshots: a `Snapshot` for each of the steps asked for that was reached.
     """
 
     params: Any = field(repr=False)
     state: Any = field(repr=False)
     history: dict[str, list[float]]
     interrupted: bool = False
+    snapshots: tuple[Snapshot, ...] = field(default=(), repr=False)
 
 
 def fit(
@@ -59,6 +75,7 @@ def fit(
     rng: np.random.Generator,
     callbacks: Iterable[Callable[[int, FitResult], Any]] = (),
     state: Any = None,
+    snapshots: Collection[int] = (),
     progress: bool = True,
 ) -> FitResult:
     """Minimise `loss` over the examples in `train`, by one optimizer step a batch.
@@ -84,6 +101,8 @@ def fit(
             of epochs finished in this call and the `FitResult` so far. Training stops after an
             epoch in which one of them returns True.
         state: the optimizer's state to go on from; by default a new one.
+        snapshots: the numbers of steps after which to keep the parameters, 0 for those that
+            training starts from; `explain(…, snapshots=result.snapshots)` shows them learn.
         progress: whether to show a progress bar for each epoch.
 
     Returns:
@@ -121,6 +140,9 @@ def fit(
         )
     _check_count("fit: epochs", epochs)
     _check_count("fit: batch_size", batch_size)
+    for step in snapshots:
+        if operator.index(step) < 0:
+            raise ValueError(f"fit: snapshots must be numbers of steps from 0, not {step}")
     if not isinstance(rng, np.random.Generator):
         raise TypeError(
             "fit: rng must be a numpy.random.Generator such as np.random.default_rng(0), "
@@ -151,10 +173,12 @@ def fit(
 
     step = value_and_grad(batch_loss, has_aux=True)
     finished: list[dict[str, float]] = []  # one row an epoch
+    taken = [Snapshot(0, float("nan"), params)] if 0 in snapshots else []
+    steps = 0
 
     def result(interrupted: bool = False) -> FitResult:
         history = {name: [row[name] for row in finished] for name in names}
-        return FitResult(*learnt, history, interrupted)
+        return FitResult(*learnt, history, interrupted, tuple(taken))
 
     from tqdm import tqdm
 
@@ -184,6 +208,9 @@ def fit(
                         )
                         return result(interrupted=True)
                     learnt = updated
+                    steps += 1
+                    if steps in snapshots:
+                        taken.append(Snapshot(steps, float(value), learnt[0]))
                     means.add(value, outputs, y_batch)
                     bar.set_postfix(_shown(means.so_far()), refresh=False)
                     bar.update()

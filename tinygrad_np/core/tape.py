@@ -181,6 +181,12 @@ class Tape(Sequence[Record]):
                         pending.append(source)
         self.records = sorted(found, key=attrgetter("index"))
 
+    def explain(self, path: Any = "explain.html", **options: Any) -> Any:
+        """Write the page that shows this tape, forward and backward; see `tinygrad_np.explain`."""
+        from ..explorer.page import explain_tape
+
+        return explain_tape(self, path, **options)
+
     def __len__(self) -> int:
         return len(self.records)
 
@@ -258,6 +264,7 @@ def pull_back(
     wanted: set[Any] | None = None,
     differentiable: bool = False,
     release: bool = False,
+    kept: dict[Any, Any] | None = None,
 ) -> dict[Any, Any]:
     """Walk the tape backwards: from the cotangents of its outputs to those of its leaves.
 
@@ -268,6 +275,8 @@ def pull_back(
         wanted: the nodes worth reaching; None means all.
         differentiable: run the VJPs on tensors, so that they are recorded in their turn.
         release: let each record go of its values as soon as they have been used.
+        kept: where to note every cotangent on the way, for whoever wants to look: under a record
+            that of its output, under (record, position) what it sends to that argument.
 
     Returns:
         node -> cotangent, for every node reached that the tape has no record of.
@@ -291,6 +300,8 @@ def pull_back(
                     np.zeros_like(value) if part is None else part
                     for part, value in zip(g, record.output, strict=True)
                 )
+            if kept is not None:
+                kept[record] = g
             op, params = record.op, record.params
             vjps = op.vjps
             for position, parent in record.parents:
@@ -309,6 +320,8 @@ def pull_back(
                     cotangent = _like_input(cotangent, data, record, position)
                 if checking:
                     check_finite(f"VJP of {op.name}, argument {position}", cotangent, args)
+                if kept is not None:
+                    kept[record, position] = cotangent
                 if parent.position is not None or node in cotangents:
                     accumulate(cotangents, parent, cotangent, sums)
                 else:

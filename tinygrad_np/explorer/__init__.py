@@ -1,0 +1,1 @@
+"""The explorable page: see `explain`."""

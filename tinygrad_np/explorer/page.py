@@ -1,0 +1,402 @@
+"""`explain`: the explorable page of a tape, in one self-contained HTML file."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core import tree
+from ..core.primitive import Primitive
+from ..core.tape import Record, Tape, accumulate, pull_back, recording
+from ..core.tensor import Tensor, as_array
+from . import dependence
+from .arrays import Arrays
+from .calls import Call, watch
+from .explanation import explain_operation
+
+LARGEST_ARRAY = 1 << 16  # elements
+LARGEST_FRAME = 700_000  # elements, of all arrays together
+MOST_RECORDS = 20_000
+
+
+def explain(
+    f: Callable[..., Any],
+    *args: Any,
+    path: str | os.PathLike[str] = "explain.html",
+    cotangent: Any = None,
+    title: str | None = None,
+    snapshots: Sequence[Any] = (),
+) -> Path:
+    """Run `f(*args)` and its backward pass, and write a page that shows every step of both.
+
+    The page is one HTML file that opens from disk and loads nothing. It shows each operation with
+    its inputs, output and their gradients, how any one number came about, its mathematics, and the
+    source of its VJP. Arrays of up to 65,536 elements are there in full (less, if there are very
+    many); of larger ones, some rows and columns.
+
+    Args:
+        f: returns a tensor.
+        args: arrays, or trees of arrays; the gradient of every floating-point one is shown.
+        path: of the file to write.
+        cotangent: of the result, in its shape; for a scalar it is 1.
+        title: of the page; the function's name by default.
+        snapshots: what `fit(…, snapshots=…)` recorded. The page then has a slider over the
+            training steps: `f` runs with each snapshot's parameters as its first argument, and
+            with `args` at last.
+
+    Returns:
+        The path.
+
+    Raises:
+        TypeError: if `f` does not return a tensor.
+        ValueError: if the result depends on no argument, is no scalar and no cotangent is given,
+            the tape is longer than 20,000 operations, or runs with different snapshots do
+            different operations.
+
+    >>> import tempfile
+    >>> x = np.array([1.0, 2.0])
+    >>> page = explain(lambda x: np.sum(x * x), x, path=tempfile.mkdtemp() + "/squares.html")
+    >>> page.name
+    'squares.html'
+    """
+    name = getattr(f, "__name__", type(f).__name__).strip("<>")
+    runs = []
+    for first, label in [(s.params, s) for s in snapshots] + [(None, None)]:
+        tensors = _tensors(f, (first, *args[1:]) if label else args)
+        with recording():
+            result, calls = watch(f, *tensors)
+        if type(result) is not Tensor:
+            raise TypeError(f"explain: {name} must return a Tensor, it returned {result!r:.80}")
+        if not result.requires_grad:
+            raise ValueError(f"explain: the result of {name} depends on none of its arguments")
+        runs.append(_Run(Tape([result]), calls, cotangent, label))
+    return _write(runs, path, title or name)
+
+
+def explain_tape(
+    tape: Tape, path: Any, *, cotangent: Any = None, title: str | None = None
+) -> Path:
+    """What `Tape.explain` does."""
+    return _write([_Run(tape, {}, cotangent, None)], path, title or "tape")
+
+
+def _tensors(f: Callable[..., Any], args: Sequence[Any]) -> list[Any]:
+    """The arguments with a named tensor for every floating-point array."""
+    try:
+        names = list(inspect.signature(f).parameters)
+    except (TypeError, ValueError):
+        names = []
+    names += [f"argument {i}" for i in range(len(names), len(args))]
+
+    def fresh(name: str, arg: Any) -> Any:
+        paths = iter(tree.paths(arg))
+
+        def wrap(leaf: Any) -> Any:
+            path = next(paths)
+            data = leaf.data if type(leaf) is Tensor else leaf
+            if isinstance(data, (bool, int)) or not hasattr(data, "dtype"):
+                if not isinstance(data, (float, complex, list)):
+                    return leaf
+            array = as_array(data)
+            if array.dtype.kind not in "fc":
+                return leaf
+            return Tensor(array, requires_grad=True, name=path or name)
+
+        return tree.map(wrap, arg)
+
+    return [fresh(name, arg) for name, arg in zip(names, args, strict=False)]
+
+
+class _Run:
+    """A tape, with every cotangent of its backward pass."""
+
+    def __init__(
+        self, tape: Tape, calls: dict[Record, list[Call]], cotangent: Any, snapshot: Any
+    ) -> None:
+        self.tape, self.calls, self.snapshot = tape, calls, snapshot
+        released = next((record for record in tape if record.released), None)
+        if released is not None:
+            raise RuntimeError(
+                f"explain: the tape was let go by a backward pass, at {released.op.name}; call "
+                f"explain first, or backward(retain_tape=True)"
+            )
+        if len(tape) > MOST_RECORDS:
+            raise ValueError(
+                f"explain: a page can show {MOST_RECORDS:,} operations, the tape has {len(tape):,}"
+            )
+        if len(tape) == 0:
+            raise ValueError("explain: the tape is empty; nothing was recorded")
+        (output,) = tape.outputs if len(tape.outputs) == 1 else (None,)
+        if output is None:
+            raise ValueError(f"explain: the tape must have one output, not {len(tape.outputs)}")
+        if cotangent is None:
+            if output.size != 1:
+                raise ValueError(
+                    f"explain: a {output.described()} is not a scalar; pass the cotangent, of the "
+                    f"same shape"
+                )
+            cotangent = np.ones_like(output.data)
+        self.cotangent = np.asarray(cotangent, output.dtype)
+        if self.cotangent.shape != output.shape:
+            raise ValueError(
+                f"explain: the cotangent has shape {self.cotangent.shape}, "
+                f"the result {output.shape}"
+            )
+        seeds: dict[Any, Any] = {}
+        accumulate(seeds, output, self.cotangent)
+        self.kept: dict[Any, Any] = {}
+        with np.errstate(all="ignore"):
+            self.kept |= pull_back(tape, seeds, kept=self.kept)
+        self.values = _values(tape)
+
+    def shape(self) -> list[Any]:
+        """What has to be the same for two runs to share a page."""
+        return [
+            (record.op.name, [np.shape(y) for y in record.outputs]) for record in self.tape
+        ]
+
+    def frame(self, limit: int) -> dict[str, Any]:
+        """All arrays of this run: the values, the gradients, and what the operations send back."""
+        arrays = Arrays(limit)
+        add = arrays.add
+        grads = [self._gradient(value) for value in self.values]
+        frame: dict[str, Any] = {
+            "step": None if self.snapshot is None else int(self.snapshot.step),
+            "batchLoss": None if self.snapshot is None else _number(self.snapshot.loss),
+            "values": [add(value.data, value.images) for value in self.values],
+            "grads": [
+                None if g is None else add(g, value.images)
+                for value, g in zip(self.values, grads, strict=True)
+            ],
+            "seed": add(self.cotangent),
+            "sent": {},
+            "slopes": {},
+            "jacobians": {},
+            "sources": {},
+            "largest": {},
+        }
+        known = {id(value.data): value for value in self.values}
+        for number, record in enumerate(self.tape):
+            moved = dependence.source(record)
+            if moved is not None:
+                frame["sources"][number] = add(moved)
+            for position, _ in record.parents:
+                place = f"{number}/{position}"
+                sent = self.kept.get((record, position))
+                if sent is None:
+                    continue
+                images = known[id(record.args[position])].images
+                frame["sent"][place] = add(sent, images)
+                slope = dependence.local_derivative(record, position)
+                if slope is not None:
+                    frame["slopes"][place] = add(slope, images)
+                elif moved is None:
+                    table = dependence.jacobian(record, position)
+                    if table is not None:
+                        frame["jacobians"][place] = add(table)
+            if record.op.name == "dense" and _is_large_row(record, limit):
+                terms = dependence.dense_terms(record, self.kept.get(record))
+                frame["largest"][number] = {
+                    way: [add(part) for part in parts] for way, parts in terms.items()
+                }
+        frame["arrays"] = arrays.described
+        frame["blob"] = arrays.packed()
+        return frame
+
+    def _gradient(self, value: _Value) -> Any:
+        g = self.kept.get(value.node)
+        return g[value.position] if g is not None and value.position is not None else g
+
+    def elements(self, limit: int) -> int:
+        """How many numbers a frame holds, with at most so many of an array."""
+        return sum(min(value.data.size, limit) * (1 + value.needs_grad) for value in self.values)
+
+
+def _is_large_row(record: Record, limit: int) -> bool:
+    x, kernel = record.args[:2]
+    return kernel.size > limit and x.size == kernel.shape[0] <= LARGEST_ARRAY
+
+
+class _Value:
+    """An array of the tape: who made it, who uses it."""
+
+    def __init__(self, data: np.ndarray, node: Any, position: int | None, name: str | None) -> None:
+        self.data, self.node, self.position, self.name = data, node, position, name
+        self.made_by: int | None = None
+        self.uses: list[tuple[int, int]] = []
+        self.needs_grad = node is not None
+        self.kernel = False
+        self.images = False
+
+
+def _values(tape: Tape) -> list[_Value]:
+    """Every array that an operation of the tape takes or makes, in the order they appear."""
+    found: dict[Any, _Value] = {}
+    for number, record in enumerate(tape):
+        parents = dict(record.parents)
+        for position, arg in enumerate(record.args):
+            if not isinstance(arg, (np.ndarray, np.generic)):
+                continue
+            parent = parents.get(position)
+            if parent is None:
+                key, value = id(arg), _Value(np.asarray(arg), None, None, None)
+            else:
+                node = parent.record or parent
+                key = (node, parent.position)
+                value = _Value(parent.data, node, parent.position, parent.name)
+            value = found.setdefault(key, value)
+            value.uses.append((number, position))
+            if position == 1 and record.op.name.startswith("conv"):
+                value.kernel = True
+        for i, y in enumerate(record.outputs):
+            place = i if isinstance(record.output, tuple) else None
+            value = found[record, place] = _Value(y, record, place, None)
+            value.made_by = number
+            value.needs_grad = y.dtype.kind in "fc"
+    for output in tape.outputs:
+        found[output.record or output, output.position].name = output.name
+    for value in found.values():
+        value.images = value.data.ndim >= 4 and not value.kernel
+    return list(found.values())
+
+
+def _write(runs: list[_Run], path: Any, title: str) -> Path:
+    """The page, whole or not at all."""
+    for run in runs[:-1]:
+        if run.shape() != runs[-1].shape():
+            raise ValueError(
+                f"explain: with the snapshot of step {run.snapshot.step} the function does other "
+                f"operations than at the end; a page needs the same ones throughout"
+            )
+    limit = LARGEST_ARRAY
+    while limit > 64 and runs[-1].elements(limit) > LARGEST_FRAME:
+        limit //= 2
+    frames = [run.frame(limit) for run in runs]
+    blobs = [frame.pop("blob") for frame in frames]
+    run = runs[-1]
+    explanations = {
+        record.op.name: explain_operation(record.op)._asdict() for record in run.tape
+    }
+    data = {
+        "title": title,
+        "values": [
+            {
+                "name": value.name,
+                "shape": value.data.shape,
+                "dtype": str(value.data.dtype),
+                "madeBy": value.made_by,
+                "uses": value.uses,
+                "needsGrad": value.needs_grad,
+                "kernel": value.kernel,
+            }
+            for value in run.values
+        ],
+        "records": _records(run),
+        "explanations": explanations,
+        "frames": frames,
+    }
+    folder = Path(__file__).parent
+    page = (folder / "page.html").read_text()
+    parts = {
+        "title": _escape(title),
+        "style": (folder / "page.css").read_text(),
+        "data": _script_json(data),
+        "blobs": "\n".join(
+            f'<script type="text/plain" id="blob{i}">{blob}</script>' for i, blob in enumerate(blobs)
+        ),
+        "script": "\n".join(
+            (folder / f"{name}.js").read_text()
+            for name in ("numbers", "pictures", "arithmetic", "tour", "page")
+        ),
+    }
+    for name, text in parts.items():
+        page = page.replace(f"<!--{name}-->", text, 1)
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(page, encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def _records(run: _Run) -> list[dict[str, Any]]:
+    numbers = {
+        (value.node, value.position) if value.node is not None else id(value.data): i
+        for i, value in enumerate(run.values)
+    }
+    records = []
+    for number, record in enumerate(run.tape):
+        parents = dict(record.parents)
+        inputs: list[dict[str, Any]] = []
+        for position, arg in enumerate(record.args):
+            parent = parents.get(position)
+            if parent is not None:
+                inputs.append({"value": numbers[parent.record or parent, parent.position]})
+            elif isinstance(arg, (np.ndarray, np.generic)):
+                inputs.append({"value": numbers[id(arg)]})
+            else:
+                inputs.append({"text": f"{arg!r:.60}"})
+        count = len(record.outputs)
+        outputs = [
+            numbers[record, i if isinstance(record.output, tuple) else None] for i in range(count)
+        ]
+        records.append(
+            {
+                "op": record.op.name,
+                "inputs": inputs,
+                "names": _argument_names(record.op, len(inputs)),
+                "outputs": outputs,
+                "params": {name: _plain(value) for name, value in record.params.items()},
+                "flops": record.flops(),
+                "calls": run.calls.get(record, []),
+                "index": number,
+            }
+        )
+    return records
+
+
+def _argument_names(op: Primitive, count: int) -> list[str]:
+    """What the operation calls its arguments."""
+    try:
+        names = [p.name for p in inspect.signature(op.forward).parameters.values() if p.kind < 3]
+    except (TypeError, ValueError):
+        names = []
+    if len(names) < count:
+        names = ["x", "y", "z"][:count] if count <= 3 else [f"x{i}" for i in range(count)]
+    return names[:count]
+
+
+def _plain(value: Any) -> Any:
+    """A parameter as JSON can say it."""
+    if isinstance(value, (tuple, list)) and len(value) <= 16:
+        return [_plain(part) for part in value]
+    if isinstance(value, (bool, str)) or value is None:
+        return value if not isinstance(value, str) else value[:60]
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return _number(value)
+    return f"{value!r:.60}"
+
+
+def _number(value: Any) -> Any:
+    value = float(value)
+    return value if math.isfinite(value) else str(value)
+
+
+def _script_json(data: Any) -> str:
+    """JSON that can stand within a script element whatever names and texts it holds."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _escape(text: str) -> str:
+    import html
+
+    return html.escape(text)
