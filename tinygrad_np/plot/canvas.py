@@ -57,6 +57,15 @@ def panels(what: str, ax: Any, count: int, width: float, height: float) -> list[
     return [figure.add_subplot(down, across, i) for i in range(1, count + 1)]
 
 
+def show(panel: Any, image: np.ndarray, low: float, high: float, title: str) -> None:
+    """Draw an image (H, W, C): in colour if C is 3, otherwise the channels' mean in grey."""
+    image = (image - low) / ((high - low) or 1)
+    shown = image if image.shape[-1] == 3 else image.mean(axis=-1)
+    panel.imshow(shown, cmap="gray", vmin=0, vmax=1)
+    panel.set_title(title)
+    panel.set(xticks=[], yticks=[])
+
+
 def colours(values: np.ndarray, *, signed: bool) -> dict[str, Any]:
     """For imshow: from blue to red with white at 0 if signed, otherwise from dark to light."""
     extent = float(np.nanmax(np.abs(values))) or 1.0

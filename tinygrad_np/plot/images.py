@@ -138,10 +138,7 @@ def saliency(
     single = ax is not None and np.size(np.asarray(ax, dtype=object)) == 1
     axes = canvas.panels("plot.saliency", ax, 1 if single else 2, 3.6, 3.4)
     if not single:
-        span = np.ptp(image) or 1.0
-        shown = image if image.shape[-1] == 3 else image.mean(axis=-1)
-        axes[0].imshow((shown - image.min()) / span, cmap="gray", vmin=0, vmax=1)
-        axes[0].set(title=f"image, predicted {predicted}", xticks=[], yticks=[])
+        canvas.show(axes[0], image, image.min(), image.max(), f"image, predicted {predicted}")
     drawn = axes[-1].imshow(gradient, **canvas.colours(gradient, signed=True))
     chosen = predicted if label is None else label
     axes[-1].set(title=f"gradient of logit {chosen}", xticks=[], yticks=[])

@@ -127,19 +127,15 @@ def worst_mistakes(
     if not wrong.size:
         raise ValueError(f"{name}: none of the {len(labels)} images is misclassified")
     worst = wrong[np.argsort(-losses[wrong], kind="stable")][:count]
-    low, high = images.min(), images.max()
+    low, high = float(images.min()), float(images.max())
     axes = canvas.panels(name, ax, len(worst), 1.6, 1.9)
     for panel, i in zip(axes, worst, strict=True):
-        image = (images[i] - low) / (high - low or 1)
-        shown = image if image.shape[-1] == 3 else image.mean(axis=-1)
-        panel.imshow(shown, cmap="gray", vmin=0, vmax=1)
         chances, guess = softmax(outputs[i]), outputs[i].argmax()
-        panel.set_title(
-            f"predicted {guess} ({chances[guess]:.0%})\n"
-            f"true {labels[i]} ({chances[labels[i]]:.0%})",
-            fontsize="small",
+        title = (
+            f"predicted {guess} ({chances[guess]:.0%})\ntrue {labels[i]} ({chances[labels[i]]:.0%})"
         )
-        panel.set(xticks=[], yticks=[])
+        canvas.show(panel, images[i], low, high, title)
+        panel.title.set_fontsize("small")
     return axes[0].figure
 
 
