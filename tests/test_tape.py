@@ -1,6 +1,9 @@
 """The tape: recording, the walk backwards, memory, threads, and what the user is told."""
 
 import gc
+import re
+import shutil
+import subprocess
 import threading
 import tracemalloc
 from contextlib import contextmanager
@@ -267,3 +270,103 @@ def test_a_vjp_of_the_wrong_shape_is_named():
     wrong.defvjp(lambda g, y, x: np.ones(5))
     with pytest.raises(ValueError, match=r"wrong: the VJP for argument 0 returned shape \(5,\)"):
         wrong(leaf(1.0, 2.0)).sum().backward()
+
+
+def test_a_tape_and_a_tensor_show_as_escaped_tables_in_a_notebook():
+    from xml.etree import ElementTree
+
+    def cells(shown):
+        table = ElementTree.fromstring(f"<x>{shown._repr_html_()}</x>")
+        return [[cell.text or "" for cell in row] for row in table.iter("tr")]
+
+    x = leaf(1.0, 2.0, name="<b>&x")
+    tape = np.sum(np.exp(x) * x).tape()
+    text = [line.split() for line in str(tape).splitlines() if not line.startswith("-")]
+    assert [" ".join(filter(None, row)).split() for row in cells(tape)] == text
+    assert "&lt;b&gt;&amp;x" in x._repr_html_()
+    matrix = leaf([1.0, 0.5], [2.5, 3.0])
+    assert cells(matrix) == [["", "0", "1"], ["0", "1", "0.5"], ["1", "2.5", "3"]]
+    assert cells(np.exp(leaf(0.0)))[1] == ["", "1"]
+    large = tg.Tensor(np.arange(1000.0).reshape(10, 10, 10))
+    assert cells(large) == [["min", "mean", "max"], ["0", "499.5", "999"]]
+    for data in (3, [], [1 + 2j], [True], np.zeros((0, 3)), np.ones(500, complex)):
+        assert cells(tg.Tensor(data))
+
+
+def graph(dot):
+    """The nodes (style and label by name) and the edges (source, target, label) of a graph."""
+    first, *lines, last = dot.splitlines()
+    assert (first, last) == ("digraph tape {", "}")
+    nodes, edges = {}, []
+    for line in lines:
+        node = re.fullmatch(r'(n\d+) \[(.*), label="((?:[^"\\]|\\.)*)"\];', line)
+        edge = re.fullmatch(r'(n\d+) -> (n\d+) \[label="(.*)"\];', line)
+        assert node or edge, line
+        if node:
+            nodes[node[1]] = (
+                node[2],
+                re.sub(r"\\(.)", lambda m: {"n": "\n"}.get(m[1], m[1]), node[3]),
+            )
+        else:
+            edges.append(edge.groups())
+    if shutil.which("dot"):
+        svg = subprocess.run(
+            ["dot", "-Tsvg"], input=dot, capture_output=True, text=True, check=True
+        )
+        assert svg.stdout.count('class="node"') == len(nodes)
+        assert svg.stdout.count('class="edge"') == len(edges)
+    return nodes, edges
+
+
+def test_to_dot_draws_every_value_from_where_it_is_made_to_each_of_its_uses():
+    x = leaf(1.0, 2.0, name='a "b" \\n \\')
+    constant = np.array([3.0, 4.0])
+    y = np.exp(x)
+    nodes, edges = graph((np.sum(y * y * constant) * 2.5 + np.sum(constant * x)).tape().to_dot())
+    labels = {name: label for name, (_, label) in nodes.items()}
+    drawn = sorted((labels[source], labels[target], shape) for source, target, shape in edges)
+    x_label, c_label = 'a "b" \\n \\\n(2,)', "constant\n(2,)"
+    assert drawn == sorted(
+        [
+            (x_label, "0  exp", "(2,)"),
+            ("0  exp", "1  multiply", "(2,)"),
+            ("0  exp", "1  multiply", "(2,)"),
+            ("1  multiply", "2  multiply", "(2,)"),
+            (c_label, "2  multiply", "(2,)"),
+            ("2  multiply", "3  sum", "(2,)"),
+            ("3  sum", "4  multiply", "()"),
+            ("2.5", "4  multiply", "()"),
+            (c_label, "5  multiply", "(2,)"),
+            (x_label, "5  multiply", "(2,)"),
+            ("5  multiply", "6  sum", "(2,)"),
+            ("4  multiply", "7  add", "()"),
+            ("6  sum", "7  add", "()"),
+            ("7  add", "output", "()"),
+        ]
+    )
+    assert list(labels.values()).count(c_label) == 1
+    styles = {label: style for style, label in nodes.values()}
+    assert styles[x_label] == "shape=box"
+    assert styles[c_label] == "shape=box, style=dashed"
+    assert styles["0  exp"] == "shape=ellipse"
+
+
+def test_to_dot_shows_which_records_were_released():
+    x = leaf(1.0, 2.0)
+    y = np.exp(x)
+    other = np.sum(np.sin(y))
+    np.sum(y).backward()
+    nodes, edges = graph(other.tape().to_dot())
+    assert [label for _, label in nodes.values()] == [
+        "0  exp\nreleased",
+        "1  sin",
+        "2  sum",
+        "output",
+    ]
+    assert [edge[:2] for edge in edges] == [("n0", "n1"), ("n1", "n2"), ("n2", "n3")]
+
+
+def test_to_dot_of_a_leaf_is_the_leaf():
+    nodes, edges = graph(leaf(1.0, name="x").tape().to_dot())
+    assert [label for _, label in nodes.values()] == ["x", "x\n(1,)"]
+    assert len(edges) == 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import io
 import operator
 import sys
 import warnings
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .core import tree
+from .core import display, tree
 from .core.tape import no_grad
 from .core.tensor import Tensor
 from .core.transforms import value_and_grad
@@ -60,6 +61,27 @@ class FitResult:
     history: dict[str, list[float]]
     interrupted: bool = False
     snapshots: tuple[Snapshot, ...] = field(default=(), repr=False)
+
+    def _repr_html_(self) -> str:
+        """The history as a table, one row an epoch, and its learning curves, for a notebook."""
+        epochs = list(zip(*self.history.values(), strict=True))
+        ended = ", then interrupted" if self.interrupted else ""
+        rows = [
+            ["epoch", *self.history],
+            *([str(i), *(f"{n:.4f}" for n in row)] for i, row in enumerate(epochs, 1)),
+        ]
+        table = display.as_html(
+            rows, range(len(rows[0])), f"FitResult, finished epochs: {len(epochs)}{ended}"
+        )
+        # A long table scrolls.
+        html = f'<div style="max-height: 20em; overflow: auto">{table}</div>'
+        if not epochs:
+            return html
+        from . import plot
+
+        svg = io.StringIO()
+        plot.history(self).savefig(svg, format="svg")
+        return html + svg.getvalue()[svg.getvalue().index("<svg") :]  # without the XML's preamble
 
 
 def fit(

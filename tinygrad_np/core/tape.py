@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from . import display
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -157,8 +158,8 @@ def made_by(record: Record | None, data: np.ndarray, position: int | None = None
 class Tape(Sequence[Record]):
     """The records that led to some tensors, in the order they ran.
 
-    Printing it gives a table. `parameters` counts the elements of the leaves (tensors that no
-    operation made) that enter at a record; `bytes` are those of its output.
+    Printing it gives a table, and so does a notebook. `parameters` counts the elements of the
+    leaves (tensors that no operation made) that enter at a record; `bytes` are those of its output.
 
     >>> x = Tensor([3.0, 4.0], requires_grad=True, name="x")
     >>> tape = np.sqrt(np.sum(x * x)).tape()
@@ -197,64 +198,31 @@ class Tape(Sequence[Record]):
         return f"<Tape of {len(self)} records>"
 
     def __str__(self) -> str:
-        header = ("", "operation", "inputs", "output", "dtype", "parameters", "bytes", "flops")
-        rows: list[tuple[str, ...]] = [header]
-        totals = [0, 0, 0]
-        seen: set[Tensor] = set()
-        for number, record in enumerate(self.records):
-            if record.released:
-                rows.append((str(number), record.op.name, "released", "", "", "", "", ""))
-                continue
-            leaves = {parent for _, parent in record.parents if parent.record is None} - seen
-            seen |= leaves
-            numbers = (
-                sum(leaf.size for leaf in leaves),
-                sum(output.nbytes for output in record.outputs),
-                record.flops(),
-            )
-            totals = [total + n for total, n in zip(totals, numbers, strict=True)]
-            rows.append(
-                (
-                    str(number),
-                    _call(record),
-                    ", ".join(_inputs(record)),
-                    ", ".join(str(output.shape) for output in record.outputs),
-                    ", ".join(dict.fromkeys(str(output.dtype) for output in record.outputs)),
-                    *(f"{n:,}" if n else "" for n in numbers),
-                )
-            )
-        rows.append(("", "total", "", "", "", *(f"{total:,}" for total in totals)))
-        widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
-        right = {0, 5, 6, 7}
-        lines = [
-            "  ".join(
-                cell.rjust(width) if i in right else cell.ljust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in rows
-        ]
-        return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+        return display.as_text(display.tape_rows(self), display.TAPE_NUMBERS)
 
+    def _repr_html_(self) -> str:
+        return display.as_html(display.tape_rows(self), display.TAPE_NUMBERS)
 
-def _call(record: Record) -> str:
-    """The operation with those of its parameters that are short enough to read."""
-    shown = [
-        f"{name}={value}"
-        for name, value in record.params.items()
-        # Strides and dilations of 1 and no padding go without saying.
-        if len(str(value)) <= 20 and not (type(value) is tuple and {1, (0, 0)}.issuperset(value))
-    ]
-    return f"{record.op.name}({', '.join(shown)})" if shown else record.op.name
+    def to_dot(self) -> str:
+        """The tape as a graph in Graphviz's language, e.g. to write to a file for `dot -Tsvg`.
 
+        Operations are ellipses, numbered as in the printed table; leaves are boxes with their name
+        and shape; constants are dashed boxes. An edge carries a value, labelled with its shape, and
+        a value that is used twice has two edges. Operations whose values a backward pass has let
+        go of are dashed, and their inputs are no longer known.
 
-def _inputs(record: Record) -> Iterator[str]:
-    parents = dict(record.parents)
-    for position, arg in enumerate(record.args):
-        if isinstance(arg, np.ndarray):
-            name = getattr(parents.get(position), "name", None)
-            yield f"{name} {arg.shape}" if name else str(arg.shape)
-        elif isinstance(arg, (int, float)):
-            yield f"{arg:g}"
+        >>> x = Tensor([3.0, 4.0], requires_grad=True, name="x")
+        >>> print((x * x).tape().to_dot())
+        digraph tape {
+        n0 [shape=ellipse, label="0  multiply"];
+        n1 [shape=box, label="x\\n(2,)"];
+        n2 [shape=plaintext, label="output"];
+        n1 -> n0 [label="(2,)"];
+        n1 -> n0 [label="(2,)"];
+        n0 -> n2 [label="(2,)"];
+        }
+        """
+        return display.as_dot(self)
 
 
 def pull_back(

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import display
+
 if TYPE_CHECKING:
     from .tape import Record, Tape
 
@@ -207,6 +209,12 @@ class Tensor:
         elif self.requires_grad:
             extras.append("requires_grad=True")
         return f"Tensor({', '.join([text, *extras])})"
+
+    def _repr_html_(self) -> str:
+        """A table of the values of a small tensor, or of the extent of a large one."""
+        made = "" if self.record is None else f", from {self.record.op.name}"
+        rows = display.tensor_rows(self)
+        return display.as_html(rows, range(len(rows[0])), self.described() + made)
 
     def described(self) -> str:
         """Name, shape and dtype, for messages."""
