@@ -16,6 +16,7 @@ from .core.recompute import checkpoint
 from .core.tape import Record, Tape, detect_anomaly, no_grad
 from .core.tensor import Tensor
 from .core.transforms import grad, stop_gradient, value_and_grad, vjp
+from .explorer import explain
 from .kernels.threads import get_num_threads, set_num_threads
 from .ops.activations import (
     elu,
@@ -47,13 +48,14 @@ from .ops.normalization import batch_norm, dropout, flatten, layer_norm
 from .ops.pooling import avg_pool2d, global_avg_pool2d, max_pool2d
 from .ops.products import dense
 from .saving import load, save
-from .training import FitResult, evaluate, fit, predict
+from .training import FitResult, Snapshot, evaluate, fit, predict
 
 __version__ = "0.1.0"
 
 __all__ = [
     "FitResult",
     "Record",
+    "Snapshot",
     "Tape",
     "Tensor",
     "avg_pool2d",
@@ -71,6 +73,7 @@ __all__ = [
     "elu",
     "embedding",
     "evaluate",
+    "explain",
     "fit",
     "flatten",
     "gelu",

@@ -1,1 +1,60 @@
-"""The explorable page: see `explain`."""
+"""The explorable page: a function's forward and backward pass, to be looked into.
+
+`page` collects a tape's values and gradients, `arrays` packs them, `calls` finds the lines that ran
+the operations, `dependence` how single elements depend on others, `explanation` and `mathematics`
+what the docstrings say. The scripts draw: `numbers`, `pictures`, `arithmetic`, `tour`, `page`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["explain"]
+
+
+def explain(
+    f: Callable[..., Any],
+    *args: Any,
+    path: str | os.PathLike[str] = "explain.html",
+    cotangent: Any = None,
+    title: str | None = None,
+    snapshots: Sequence[Any] = (),
+) -> Path:
+    """Run `f(*args)` and its backward pass, and write a page that shows every step of both.
+
+    The page is one HTML file that opens from disk and loads nothing. It shows each operation with
+    its inputs, output and their gradients, how any one number came about, its mathematics, and the
+    source of its VJP. Arrays of up to 65,536 elements are there in full (less, if there are very
+    many); of larger ones, some rows and columns.
+
+    Args:
+        f: returns a tensor.
+        args: arrays, or trees of arrays; the gradient of every floating-point one is shown.
+        path: of the file to write.
+        cotangent: of the result, in its shape; for a scalar it is 1.
+        title: of the page; the function's name by default.
+        snapshots: what `fit(…, snapshots=…)` recorded. The page then has a slider over the
+            training steps: `f` runs with each snapshot's parameters as its first argument, and
+            with `args` at last.
+
+    Returns:
+        The path.
+
+    Raises:
+        TypeError: if `f` does not return a tensor.
+        ValueError: if the result depends on no argument, is no scalar and no cotangent is given,
+            the tape is longer than 20,000 operations, or runs with different snapshots do
+            different operations.
+
+    >>> import tempfile, numpy as np
+    >>> x = np.array([1.0, 2.0])
+    >>> page = explain(lambda x: np.sum(x * x), x, path=tempfile.mkdtemp() + "/squares.html")
+    >>> page.name
+    'squares.html'
+    """
+    from .page import explain_function
+
+    return explain_function(f, args, path, cotangent, title, snapshots)

@@ -75,7 +75,9 @@ def kept_indices(shape: tuple[int, ...], limit: int, images: bool) -> list[np.nd
         longest = max(range(len(counts)), key=counts.__getitem__)
         counts[longest] = counts[longest] // 2
     return [
-        np.arange(count) if axis == 0 and images else np.linspace(0, n - 1, count).round().astype(int)
+        np.arange(count)
+        if axis == 0 and images
+        else np.linspace(0, n - 1, count).round().astype(int)
         for axis, (n, count) in enumerate(zip(shape, counts, strict=True))
     ]
 

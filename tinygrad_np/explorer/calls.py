@@ -48,8 +48,10 @@ def watch(f: Callable[..., Any], *args: Any) -> tuple[Any, dict[Record, list[Cal
         path = []
         while (frame := frame.f_back) is not None and frame is not outside:
             if _is_shown(frame):
-                line = "" if _is_ours(frame) else linecache.getline(
-                    frame.f_code.co_filename, frame.f_lineno
+                line = (
+                    ""
+                    if _is_ours(frame)
+                    else linecache.getline(frame.f_code.co_filename, frame.f_lineno)
                 )
                 number = numbers.setdefault(frame, len(numbers))
                 path.append(Call(number, frame.f_code.co_name, line.strip()))

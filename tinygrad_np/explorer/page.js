@@ -194,7 +194,7 @@ function makeOperation() {
     forwardText.innerHTML = explanation.forward; // made from docstrings, escaped where it was made
     derivation.innerHTML = explanation.derivation;
     parts.push(element("details", { class: "mathematics" }, element("summary", {}, "The mathematics"), forwardText, explanation.derivation ? element("h4", {}, "The derivation of its VJP") : null, derivation));
-    parts.push(element("details", { class: "source" }, element("summary", {}, "The source of its VJP"), element("p", {}, element("code", {}, explanation.location)), element("pre", { tabindex: 0, "aria-label": "source of the VJP" }, element("code", {}, explanation.source))));
+    parts.push(element("details", { class: "source" }, element("summary", {}, "The source of its VJP"), element("p", {}, element("code", {}, explanation.location)), element("pre", { tabindex: 0, role: "region", "aria-label": "source of the VJP" }, element("code", {}, explanation.source))));
   }
   const openBefore = new Set([...$("operation").querySelectorAll("details[open]")].map((d) => d.className));
   $("operation").replaceChildren(...parts);
@@ -313,6 +313,7 @@ async function go(step, held = null) {
   state.step = Math.max(0, Math.min(2 * COUNT - 1, step));
   state.held = held;
   await show();
+  if (!wide.matches) rows.get(recordAt(state.step))?.button.scrollIntoView({ block: "start" });
 }
 async function show() {
   frame = await unpack(state.frame);

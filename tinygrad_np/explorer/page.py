@@ -1,11 +1,10 @@
-"""`explain`: the explorable page of a tape, in one self-contained HTML file."""
+"""The explorable page of a tape, in one self-contained HTML file."""
 
 from __future__ import annotations
 
 import inspect
 import json
 import math
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,46 +25,15 @@ LARGEST_FRAME = 700_000  # elements, of all arrays together
 MOST_RECORDS = 20_000
 
 
-def explain(
+def explain_function(
     f: Callable[..., Any],
-    *args: Any,
-    path: str | os.PathLike[str] = "explain.html",
-    cotangent: Any = None,
-    title: str | None = None,
-    snapshots: Sequence[Any] = (),
+    args: Sequence[Any],
+    path: Any,
+    cotangent: Any,
+    title: str | None,
+    snapshots: Sequence[Any],
 ) -> Path:
-    """Run `f(*args)` and its backward pass, and write a page that shows every step of both.
-
-    The page is one HTML file that opens from disk and loads nothing. It shows each operation with
-    its inputs, output and their gradients, how any one number came about, its mathematics, and the
-    source of its VJP. Arrays of up to 65,536 elements are there in full (less, if there are very
-    many); of larger ones, some rows and columns.
-
-    Args:
-        f: returns a tensor.
-        args: arrays, or trees of arrays; the gradient of every floating-point one is shown.
-        path: of the file to write.
-        cotangent: of the result, in its shape; for a scalar it is 1.
-        title: of the page; the function's name by default.
-        snapshots: what `fit(…, snapshots=…)` recorded. The page then has a slider over the
-            training steps: `f` runs with each snapshot's parameters as its first argument, and
-            with `args` at last.
-
-    Returns:
-        The path.
-
-    Raises:
-        TypeError: if `f` does not return a tensor.
-        ValueError: if the result depends on no argument, is no scalar and no cotangent is given,
-            the tape is longer than 20,000 operations, or runs with different snapshots do
-            different operations.
-
-    >>> import tempfile
-    >>> x = np.array([1.0, 2.0])
-    >>> page = explain(lambda x: np.sum(x * x), x, path=tempfile.mkdtemp() + "/squares.html")
-    >>> page.name
-    'squares.html'
-    """
+    """What `explain` does."""
     name = getattr(f, "__name__", type(f).__name__).strip("<>")
     runs = []
     for first, label in [(s.params, s) for s in snapshots] + [(None, None)]:
@@ -80,9 +48,7 @@ def explain(
     return _write(runs, path, title or name)
 
 
-def explain_tape(
-    tape: Tape, path: Any, *, cotangent: Any = None, title: str | None = None
-) -> Path:
+def explain_tape(tape: Tape, path: Any, *, cotangent: Any = None, title: str | None = None) -> Path:
     """What `Tape.explain` does."""
     return _write([_Run(tape, {}, cotangent, None)], path, title or "tape")
 
@@ -101,13 +67,11 @@ def _tensors(f: Callable[..., Any], args: Sequence[Any]) -> list[Any]:
         def wrap(leaf: Any) -> Any:
             path = next(paths)
             data = leaf.data if type(leaf) is Tensor else leaf
-            if isinstance(data, (bool, int)) or not hasattr(data, "dtype"):
-                if not isinstance(data, (float, complex, list)):
-                    return leaf
-            array = as_array(data)
-            if array.dtype.kind not in "fc":
-                return leaf
-            return Tensor(array, requires_grad=True, name=path or name)
+            if isinstance(data, (float, complex, np.ndarray, np.generic)):
+                array = as_array(data)
+                if array.dtype.kind in "fc":
+                    return Tensor(array, requires_grad=True, name=path or name)
+            return leaf
 
         return tree.map(wrap, arg)
 
@@ -158,9 +122,7 @@ class _Run:
 
     def shape(self) -> list[Any]:
         """What has to be the same for two runs to share a page."""
-        return [
-            (record.op.name, [np.shape(y) for y in record.outputs]) for record in self.tape
-        ]
+        return [(record.op.name, [np.shape(y) for y in record.outputs]) for record in self.tape]
 
     def frame(self, limit: int) -> dict[str, Any]:
         """All arrays of this run: the values, the gradients, and what the operations send back."""
@@ -281,9 +243,7 @@ def _write(runs: list[_Run], path: Any, title: str) -> Path:
     frames = [run.frame(limit) for run in runs]
     blobs = [frame.pop("blob") for frame in frames]
     run = runs[-1]
-    explanations = {
-        record.op.name: explain_operation(record.op)._asdict() for record in run.tape
-    }
+    explanations = {record.op.name: explain_operation(record.op)._asdict() for record in run.tape}
     data = {
         "title": title,
         "values": [
@@ -309,7 +269,8 @@ def _write(runs: list[_Run], path: Any, title: str) -> Path:
         "style": (folder / "page.css").read_text(),
         "data": _script_json(data),
         "blobs": "\n".join(
-            f'<script type="text/plain" id="blob{i}">{blob}</script>' for i, blob in enumerate(blobs)
+            f'<script type="text/plain" id="blob{i}">{blob}</script>'
+            for i, blob in enumerate(blobs)
         ),
         "script": "\n".join(
             (folder / f"{name}.js").read_text()
