@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import socket
 import threading
 import webbrowser
@@ -90,6 +91,7 @@ def network(args: argparse.Namespace) -> Any:
     print(
         f"there is no {args.params} (python -m examples.train_mnist writes one): a network is "
         f"trained now on the {len(train_set[0]):,} embedded images"
+        f"{'' if args.save else ', and not kept (--save would)'}"
     )
     rng = np.random.default_rng(0)
     apply = partial(mnist_cnn.apply, pool=args.pool)
@@ -119,7 +121,7 @@ def listen(port: int) -> socket.socket:
     try:
         return socket.create_server(("127.0.0.1", port))
     except OSError as error:
-        print(f"port {port} cannot be had ({error.strerror}), so a free one is taken")
+        print(f"port {port} cannot be had ({os.strerror(error.errno or 0)}), so a free one is taken")
         return socket.create_server(("127.0.0.1", 0))
 
 

@@ -205,6 +205,7 @@ function showLayer({ name, note }) {
         paint(canvas, values, shape, most, { first: channel, step: shape[2] });
       } else {
         const columns = Math.min(UNITS, shape[0]);
+        canvas.style.width = `${(100 * columns) / UNITS}%`;
         paint(canvas, values, [Math.ceil(shape[0] / columns), columns], most);
       }
     });

@@ -56,7 +56,7 @@ def make_app(params: Any, pool: int = 2) -> flask.Flask:
         # Another site may point its own name at 127.0.0.1; the browser then says that name.
         request = flask.request
         if urlsplit(f"//{request.host}").hostname not in ("127.0.0.1", "localhost"):
-            refuse(403, f"this page is served as 127.0.0.1, not as {request.host}")
+            refuse(403, f"this page is served as 127.0.0.1, not as {request.host!r}")
         if request.headers.get("Origin", f"http://{request.host}") != f"http://{request.host}":
             refuse(403, "a page of another site asked")
 
