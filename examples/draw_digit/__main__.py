@@ -121,7 +121,8 @@ def listen(port: int) -> socket.socket:
     try:
         return socket.create_server(("127.0.0.1", port))
     except OSError as error:
-        print(f"port {port} cannot be had ({os.strerror(error.errno or 0)}), so a free one is taken")
+        reason = os.strerror(error.errno or 0)
+        print(f"port {port} cannot be had ({reason}), so a free one is taken")
         return socket.create_server(("127.0.0.1", 0))
 
 
