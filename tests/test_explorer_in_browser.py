@@ -114,7 +114,8 @@ def hover(chromium, key, index):
         const box = picture.body.getBoundingClientRect();
         const [left, top] = picture.corner(picture.cell(arguments[1]));
         const zoom = picture.canvas.getBoundingClientRect().width / picture.pixelWidth;
-        return [box.left + (left + picture.scale / 2) * zoom, box.top + (top + picture.scale / 2) * zoom];
+        const half = picture.scale / 2;
+        return [box.left + (left + half) * zoom, box.top + (top + half) * zoom];
         """,
         key,
         index,
@@ -217,8 +218,9 @@ const done = arguments[0], found = [];
         read(key, index);
         const total = document.querySelector("#reading [data-total]");
         if (total) {
-          const terms = [...document.querySelectorAll("#reading [data-term]")].map((t) => t.dataset.term);
-          found.push([record.op, key, index, f.how ?? "sum", terms, total.dataset.total, write(f.result)]);
+          const rows = [...document.querySelectorAll("#reading [data-term]")];
+          const terms = rows.map((row) => row.dataset.term), how = f.how ?? "sum";
+          found.push([record.op, key, index, how, terms, total.dataset.total, write(f.result)]);
         }
       }
     }
@@ -308,7 +310,8 @@ def test_it_is_accessible(chromium, cnn, window):
     chromium.execute_script(
         "const [key, p] = [...pictures][0]; point(key, p.array.indexOf(3), true);"
         "for (const d of document.querySelectorAll('details')) d.open = true;"
-        "document.getElementById('show-help').click(); document.getElementById('start-tour').click();"
+        "document.getElementById('show-help').click();"
+        "document.getElementById('start-tour').click();"
     )
     wait(chromium, "!document.getElementById('tour').hidden")
     assert browser.barriers(chromium) == []

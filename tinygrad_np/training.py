@@ -162,9 +162,9 @@ def fit(
         )
     _check_count("fit: epochs", epochs)
     _check_count("fit: batch_size", batch_size)
-    for step in snapshots:
-        if operator.index(step) < 0:
-            raise ValueError(f"fit: snapshots must be numbers of steps from 0, not {step}")
+    for count in snapshots:
+        if operator.index(count) < 0:
+            raise ValueError(f"fit: snapshots must be numbers of steps from 0, not {count}")
     if not isinstance(rng, np.random.Generator):
         raise TypeError(
             "fit: rng must be a numpy.random.Generator such as np.random.default_rng(0), "

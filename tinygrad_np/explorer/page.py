@@ -207,6 +207,7 @@ def _values(tape: Tape) -> list[_Value]:
             if not isinstance(arg, (np.ndarray, np.generic)):
                 continue
             parent = parents.get(position)
+            key: Any
             if parent is None:
                 key, value = id(arg), _Value(np.asarray(arg), None, None, None)
             else:
