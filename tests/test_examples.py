@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_np as tg
-from examples import custom_operation, train_mnist
+from examples import custom_operation, look_inside, train_mnist
 from models import mnist_cnn
 
 
@@ -71,3 +71,17 @@ def test_an_operation_of_ones_own_is_named_in_errors():
     wrong.defvjp(lambda g, angle, m, e: g, lambda g, angle, m, e: g)
     with pytest.raises(AssertionError, match="order 1"):
         tg.check_grads(wrong, (np.array([1.0, 2.0]), np.array([0.5, 0.5])))
+
+
+def test_look_inside_writes_the_page_and_every_figure(tmp_path, capsys):
+    look_inside.main(
+        f"--filters 2 3 --hidden 4 --epochs 1 --output {tmp_path} --no-browser".split()
+    )
+    printed = capsys.readouterr().out
+    figures = "history filters feature_maps saliency activations gradients confusion mistakes"
+    for name in ("page.html", *(f"{figure}.png" for figure in figures.split()), "loss_along.png"):
+        assert (tmp_path / name).stat().st_size > 5000
+        assert f"wrote {tmp_path / name}" in printed
+    with pytest.raises(SystemExit, match="--digit must be from 0 to 999"):
+        look_inside.main(["--digit", "1000", "--output", str(tmp_path / "no")])
+    assert not (tmp_path / "no").exists()
