@@ -182,11 +182,13 @@ class Tape(Sequence[Record]):
                         pending.append(source)
         self.records = sorted(found, key=attrgetter("index"))
 
-    def explain(self, path: Any = "explain.html", **options: Any) -> Any:
+    def explain(
+        self, path: Any = "explain.html", *, cotangent: Any = None, title: str = "tape"
+    ) -> Any:
         """Write the page that shows this tape, forward and backward; see `tinygrad_np.explain`."""
         from ..explorer.page import explain_tape
 
-        return explain_tape(self, path, **options)
+        return explain_tape(self, path, cotangent, title)
 
     def __len__(self) -> int:
         return len(self.records)

@@ -48,9 +48,9 @@ def explain_function(
     return _write(runs, path, title or name)
 
 
-def explain_tape(tape: Tape, path: Any, *, cotangent: Any = None, title: str | None = None) -> Path:
+def explain_tape(tape: Tape, path: Any, cotangent: Any, title: str) -> Path:
     """What `Tape.explain` does."""
-    return _write([_Run(tape, {}, cotangent, None)], path, title or "tape")
+    return _write([_Run(tape, {}, cotangent, None)], path, title)
 
 
 def _tensors(f: Callable[..., Any], args: Sequence[Any]) -> list[Any]:
