@@ -36,15 +36,15 @@ def explain_function(
     """What `explain` does."""
     name = getattr(f, "__name__", type(f).__name__).strip("<>")
     runs = []
-    for first, label in [(s.params, s) for s in snapshots] + [(None, None)]:
-        tensors = _tensors(f, (first, *args[1:]) if label else args)
+    for snapshot in (*snapshots, None):
+        tensors = _tensors(f, args if snapshot is None else (snapshot.params, *args[1:]))
         with recording():
             result, calls = watch(f, *tensors)
         if type(result) is not Tensor:
             raise TypeError(f"explain: {name} must return a Tensor, it returned {result!r:.80}")
         if not result.requires_grad:
             raise ValueError(f"explain: the result of {name} depends on none of its arguments")
-        runs.append(_Run(Tape([result]), calls, cotangent, label))
+        runs.append(_Run(Tape([result]), calls, cotangent, snapshot))
     return _write(runs, path, title or name)
 
 
