@@ -48,9 +48,8 @@ LARGE = {"Σ": "∑", "∑": "∑", "Π": "∏", "∏": "∏", "∫": "∫"}
 SYMBOLS = "∞½¼¾⅓⅔∂∇∅ℓℂℕℝℤ"
 THIN = '<mspace width="0.17em"/>'
 TIGHT = ' lspace="0" rspace="0"'
-INLINE = ' displaystyle="false"'
 ACCENTS = {"\u0304": "¯", "\u0302": "^", "\u0303": "~", "\u0307": "˙"}
-DEEP = 20  # brackets in brackets
+DEEP = 120  # rules in rules
 CODE = "\ue000"  # stands for a piece of `code` while a sentence is read
 
 NUMBER = re.compile(r"\d+(?:\.\d+)*(?:e[+-]?\d+)?…?")
@@ -58,12 +57,14 @@ VARIABLE = re.compile(
     r"(d?)(?:([Α-Ωα-ωϕϵ][\u0302-\u0307]?)"
     r"|([A-Za-zÀ-ÖØ-öø-žȲȳẐẑ][\u0302-\u0307]?)(?![A-Za-z0-9À-ÖØ-öø-ž\u0300-\u036f]|\.\w|'[a-z]))"
 )
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*(?![A-Za-z0-9'’]|-[A-Za-z]|\.\w)")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]{2,})*(?![A-Za-z0-9'’]|-[A-Za-z]|\.\w)")
 OPERATOR_AHEAD = re.compile(rf"\s+(?:[{RELATIONS}·×∘+*/]|[-−](?=\s))\s*\S")
+WORDS = re.compile(r"([A-Za-z]{3,})[,;:.]?\s[A-Za-z]")  # nothing that a formula starts with
 CHUNK = re.compile(  # a call such as np.sum(x, axis=0), a word, spaces
     r"(?:[^\W\d]\w*\.)+\w+\((?:[^()]|\([^()]*\))*\)|[^\W_](?:[\w.'’/+-]*\w)?|\s+|.", re.DOTALL
 )
 SEQUENCE = re.compile(r",(?:\s*[\w/ ]+,)*\s*(?:…|\.\.\.)")
+LONG = re.compile(r"(<m\w+>)*<mi>\w\w|(<m\w+>)*<mrow><mi mathvariant")  # log, dx
 ELLIPSIS = re.compile(r"…|⋯|\.\.\.")
 
 
@@ -127,17 +128,22 @@ class _Reader:
         self.kind = ""  # of the last operand
         self.telling = False  # it has something that prose doesn't have
         self.relations = 0
+        self.nested = 0  # attempts, of which too many aren't made
+        self.unclosed: set[int] = set()  # places of brackets that can't be read
 
     def attempt(self, rule: Callable[..., list[str] | None], *arguments: Any) -> list[str] | None:
         """What a rule reads; if it fails, nothing has been read."""
         before = self.at, self.kind, self.telling, self.relations
-        found = rule(*arguments)
+        self.nested += 1
+        found = rule(*arguments) if self.nested < DEEP else None
+        self.nested -= 1
         if not found:
             self.at, self.kind, self.telling, self.relations = before
         return found or None
 
     def match(self, pattern: str | re.Pattern[str]) -> re.Match[str] | None:
-        return re.compile(pattern).match(self.text, self.at)
+        pattern = re.compile(pattern) if isinstance(pattern, str) else pattern
+        return pattern.match(self.text, self.at)
 
     def peek(self) -> str:
         return self.text[self.at : self.at + 1]
@@ -203,7 +209,7 @@ class _Reader:
         if not found:
             return None
         self.at, self.kind = found.end(), "dots"
-        return [_operator(found[0])]
+        return [_operator(found[0], TIGHT)]
 
     def sum(self) -> list[str] | None:
         sign = self.sign(SIGNS)
@@ -269,8 +275,8 @@ class _Reader:
             if factor is None:
                 self.at = start
                 break
-            long = {"word", "function", "differential"}
-            if (before in long or self.kind in long) and opening not in BRACKETS:
+            long = before in ("word", "function", "differential") or LONG.match(factor[0])
+            if long and (spaced or opening not in BRACKETS):
                 elements.append(THIN)
             elements += factor
         return elements
@@ -333,7 +339,7 @@ class _Reader:
             self.at, self.kind = self.at + 1, "differential"
             return [_upright("d")]
         ahead = self.text[name.end() : name.end() + 1]
-        attached = ahead != "" and (ahead in "([^" or _script(ahead) != "")
+        attached = ahead != "" and (ahead in "([^_" or _script(ahead) != "")
         if (
             name[0].lower() in PROSE
             or self.text.startswith(("(s)", "(es)"), name.end())
@@ -389,12 +395,16 @@ class _Reader:
         if not limits:
             return [operator]
         content = operator + limits.get("sub", "") + limits.get("super", "")
-        return [f"<{tag}{'' if self.display else INLINE}>{content}</{tag}>"]
+        return [f"<{tag}>{content}</{tag}>"]
 
     def root(self) -> list[str] | None:
         self.at += 1
         self.telling = True
-        inside = self.bracketed(keep=False) if self.peek() == "(" else self.factor("", False)
+        inside = (
+            self.bracketed(keep=False)
+            if self.peek() == "("
+            else self.attempt(self.factor, "", False)
+        )
         self.kind = "symbol"
         return inside and [f"<msqrt>{''.join(inside)}</msqrt>"]
 
@@ -434,8 +444,8 @@ class _Reader:
 
         Notes how many commas there are, and if the parts are mere words, or numbers.
         """
-        opening = self.peek()
-        if self.depth == DEEP:
+        opening, start = self.peek(), self.at
+        if start in self.unclosed:
             return None
         self.at += 1
         bar, self.bar = self.bar, ""
@@ -445,7 +455,7 @@ class _Reader:
         while not (rows[0] and self.match(rf"\s*\{BRACKETS[opening]}")):
             part = self.attempt(self.formula)
             if part is None and opening == "[" and self.sign(":"):
-                part = [_operator(":")]
+                part = [_operator(":", TIGHT)]
             if part is None:
                 break
             rows[-1] += part
@@ -456,13 +466,14 @@ class _Reader:
             if sign == ";" and opening == "[":
                 rows.append([])
             elif sign:
-                rows[-1].append(_operator(sign))
+                rows[-1].append(_operator(sign, TIGHT if sign == ":" else ""))
                 commas += 1
             else:
                 break
         self.bar = bar
         self.depth -= 1
         if not self.sign(BRACKETS[opening]) or not rows[0]:
+            self.unclosed.add(start)
             return None
         self.commas, self.wordy = commas, words and not symbols
         inside = [_matrix(rows)] if len(rows) > 1 else rows[0]
@@ -602,7 +613,8 @@ def _display(text: str) -> str | None:
 
 def _inline(text: str, at: int) -> tuple[str, int] | None:
     """The formula that starts at a place of a sentence, and where it ends."""
-    if text[at].isspace():
+    word = WORDS.match(text, at)
+    if text[at].isspace() or (word and word[1] not in FUNCTIONS):
         return None
     if text[at] in "-−+±" and text[at - 1 : at] not in ("", " ", "("):
         return None
