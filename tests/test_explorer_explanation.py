@@ -201,8 +201,9 @@ def test_code_and_markup_of_yours_is_escaped():
 
 
 def test_the_library_loads_without_the_explorer():
-    code = "import sys, tinygrad_np; print('tinygrad_np.explorer' in sys.modules)"
+    names = "('explanation', 'mathematics')"
+    code = f"import sys, tinygrad_np; print([m for m in sys.modules if m.endswith({names})])"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert result.stdout == "False\n"
+    assert result.stdout == "[]\n"

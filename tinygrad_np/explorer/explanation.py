@@ -265,7 +265,7 @@ def _derivation(op: Primitive, vjps: list[Any], pieces: list[_Piece]) -> Iterato
     modules = dict.fromkeys(vjp.__module__ for vjp in map(_function, vjps) if vjp and _ours(vjp))
     for module in modules:
         if docstring := sys.modules[module].__doc__:
-            yield f"<h4><code>{_file(module)}</code></h4>\n{typeset(docstring)}"
+            yield f"<h5><code>{_file(module)}</code></h5>\n{typeset(docstring)}"
 
 
 def _rule_docstrings(op: Primitive) -> Iterator[str]:
@@ -288,7 +288,7 @@ def _rule_docstrings(op: Primitive) -> Iterator[str]:
         return
     for i, html in by_argument.items():
         name = [*inspect.signature(op.vjps[i]).parameters][2 + i]
-        yield f"<h4>With respect to <code>{escape(name)}</code></h4>\n{html}"
+        yield f"<h5>With respect to <code>{escape(name)}</code></h5>\n{html}"
 
 
 def _comment_above(piece: _Piece) -> str:
