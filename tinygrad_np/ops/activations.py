@@ -226,7 +226,7 @@ log_softmax.defvjp(lambda g, y, x, axis=-1: g - np.exp(y) * np.sum(g, axis=axis,
 def logsumexp(x, axis=None, keepdims=False):
     """y = log Σ eˣ along axes (all by default), a smooth maximum.
 
-    The derivative with respect to x_j is eˣʲ / Σ eˣ = e^(x_j - y), as for np.logaddexp.reduce.
+    The derivative with respect to x_j is e^x_j / Σ eˣ = e^(x_j - y), as for np.logaddexp.reduce.
 
     >>> float(logsumexp(np.array([1000.0, 1000.0])).round(4))
     1000.6931

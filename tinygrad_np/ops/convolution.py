@@ -12,7 +12,7 @@ VJPs:
 - K(x, g), which correlates the image with g:
   dkernel[k, c, j] = Σ_{n, o} x[n, o · stride - low + k · dilation, c] · g[n, o, j].
 
-Both are bilinear themselves, and since <g, C(x, K)> = <X(g, K), x> = <K(x, g), K>, the transposes
+Both are bilinear themselves, and since ⟨g, C(x, K)⟩ = ⟨X(g, K), x⟩ = ⟨K(x, g), K⟩, the transposes
 of each of the three are the other two. So three operations with two VJPs each can be differentiated
 any number of times. The bias is added to every pixel; its VJP is the sum of g over images and
 pixels.

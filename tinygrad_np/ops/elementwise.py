@@ -54,11 +54,12 @@ def _power_vjp_exponent(g, z, x, y):
 
 for _power in (np.power, np.float_power):
     primitive(_power).defvjp(_power_vjp_base, _power_vjp_exponent)
-# x mod y = x - y · k for the quotient k, rounded down, or to 0 by fmod
+# x mod y = x - y · k for the quotient k, rounded down
 primitive(np.remainder).defvjp(
     lambda g, z, x, y: g,
     lambda g, z, x, y: -g * np.floor_divide(x, y),
 )
+# x - y · k, with the quotient k rounded to 0
 primitive(np.fmod).defvjp(
     lambda g, z, x, y: g,
     lambda g, z, x, y: -g * np.rint((x - z) / y),
@@ -84,11 +85,12 @@ def _divmod(x, y):
     return np.floor_divide(x, y), np.remainder(x, y)
 
 
-# A number in parts: x = whole + fraction, and x = mantissa · 2^exponent. Only the fraction and the
-# mantissa vary smoothly: at the rates 1 and 2^-exponent.
+# Numbers in parts
 
+# x = fraction + whole, of which only the fraction varies smoothly, at the rate 1
 _modf = primitive(np.modf)
 _modf.defvjp(lambda g, parts, x: g[0])
+# x = mantissa · 2^exponent, of which only the mantissa varies smoothly, at the rate 2^-exponent
 primitive(np.frexp).defvjp(lambda g, parts, x: np.ldexp(g[0], np.negative(parts[1])))
 primitive(np.ldexp).defvjp(
     lambda g, y, x, exponent: np.ldexp(g, exponent),
@@ -204,7 +206,7 @@ primitive(np.absolute).defvjp(
 )
 primitive(np.fabs).defvjp(lambda g, y, x: g * np.sign(x))
 # What is not chosen gets a cotangent of 0, and the elementwise operations that it was made by pass
-# on 0: np.where(x > 0, np.sqrt(x), 0) has the derivative 0 for x < 0, whatever that of the square
+# on 0: `np.where(x > 0, np.sqrt(x), 0)` has the derivative 0 for x < 0, whatever that of the square
 # root is there. The walk over the tape sees to it, up to the first operation of another kind.
 _where = primitive(np.where)
 _where.elementwise = True

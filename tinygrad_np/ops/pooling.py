@@ -1,4 +1,9 @@
-"""Pooling: one number for each window of an image and channel."""
+"""Pooling: one number for each window of an image and channel.
+
+Max pooling is a choice followed by a linear map: `indices` says which place of each window was
+chosen. Its VJP sends g to those places; the VJP of that fetches from them; and so on. Average
+pooling sums windows; its VJP spreads g over them; and the VJP of that sums them again.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +19,6 @@ from .convolution import _per_dimension, check_window_fits, resolve_padding
 def _window_flops(output, x, *args, window, **geometry):
     output = output[0] if isinstance(output, tuple) else output
     return output.size * math.prod(window)
-
-
-# Max pooling is a choice followed by a linear map: `indices` says which place of each window was
-# chosen. Its VJP sends g to those places; the VJP of that fetches from them; and so on.
 
 
 @primitive(name="max_pool2d", flops=_window_flops)
@@ -99,7 +100,7 @@ def max_pool2d(x, window=2, *, stride=None, padding="valid"):
 def avg_pool2d(x, window=2, *, stride=None, padding="valid"):
     """The mean of each window of each channel; padding is not counted.
 
-    y = Σ over the window of x / n, with n the number of its elements inside the image. The VJP
+    y = Σ x / n over the window, with n the number of its elements inside the image. The VJP
     spreads g / n over the window. Arguments, errors and result as those of `max_pool2d`.
 
     Behaves like Keras's `AveragePooling2D`.

@@ -104,7 +104,7 @@ def _weighted_counts_vjp(g, y, weights, samples, edges, count):
 
 @primitive
 def between(low, high, *, edges):
-    """Evenly spaced edges: edge k of n is (1 - t) low + t high with t = k / n, as NumPy rounds it.
+    """Evenly spaced edges: edge k of n is (1 - t) · low + t · high, t = k / n, as NumPy rounds it.
 
     The VJPs are Σ g (1 - t) and Σ g t.
     """
