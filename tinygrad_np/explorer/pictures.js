@@ -59,7 +59,7 @@ class Picture {
     const a = this.axes;
     if ("strip" in a) {
       const n = this.count(a.strip);
-      this.across = n <= TABLE ? Math.min(n, Math.floor(width / 76)) : Math.max(16, Math.ceil(Math.sqrt(n) / 8) * 8);
+      this.across = n <= TABLE ? Math.min(n, Math.max(5, Math.floor(width / 76))) : Math.max(16, Math.ceil(Math.sqrt(n) / 8) * 8);
       this.down = Math.ceil(n / this.across);
       this.tiles = this.perRow = this.tileDown = 1;
     } else {
