@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def train(args: argparse.Namespace) -> None:
     """Load, train, measure, save."""
-    train_set, test_set = tg.data.load_mnist(args.data)
+    train_set, test_set = tg.data.load_mnist(args.data, dtype=np.uint8)
     if args.images:
         train_set, test_set = (
             (x[:count], y[:count])

@@ -97,7 +97,7 @@ def apply(
 
     Args:
         params: from `init`.
-        images: floats; MNIST's lie between 0 and 1.
+        images: floats, MNIST's lie between 0 and 1; or uint8, which become float32 / 255.
         pool: the pooling window that `init` was given.
         dropout: rate after every hidden dense layer, while there is an `rng`.
         rng: given while training, None otherwise.
@@ -106,6 +106,8 @@ def apply(
     (1, 10)
     """
     x = images
+    if getattr(x, "dtype", None) == np.uint8:
+        x = np.divide(x, np.float32(255), dtype=np.float32)
     convolutions, denses = _layers(params, "conv"), _layers(params, "dense")
     for layer in convolutions:
         x = tg.relu(tg.conv2d(x, layer["kernel"], layer.get("bias")))

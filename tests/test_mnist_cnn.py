@@ -53,6 +53,49 @@ def test_any_number_of_layers_trains(variant):
     assert after < before
 
 
+def test_bytes_are_the_numbers_that_load_mnist_makes_of_them(tmp_path):
+    """Images as they are stored, in memory and in a file: the same bits as of the floats."""
+    params = mnist_cnn.init(np.random.default_rng(0), filters=(2,), hidden=(4,))
+    (floats, labels), _ = tg.data.load_mnist()
+    (stored, _), _ = tg.data.load_mnist(dtype=np.uint8)
+    np.save(tmp_path / "images.npy", stored[:50])
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    linear = mnist_cnn.init(
+        np.random.default_rng(0), filters=(), hidden=(), image_shape=(16, 16, 1), pool=1
+    )
+    np.testing.assert_array_equal(
+        mnist_cnn.apply(linear, levels, pool=1),
+        mnist_cnn.apply(linear, levels.astype(np.float32) / 255, pool=1),
+        strict=True,
+    )
+
+    def everything(images):
+        data = images[:50], labels[:50]
+        how = {"loss": tg.softmax_cross_entropy, "batch_size": 16}
+        result = tg.fit(
+            mnist_cnn.apply,
+            params,
+            data,
+            validation=data,
+            optimizer=tg.optim.adadelta(1.0),
+            epochs=1,
+            rng=np.random.default_rng(0),
+            progress=False,
+            **how,
+        )
+        return [
+            result.params,
+            tg.predict(mnist_cnn.apply, params, images[:50]),
+            *result.history.values(),
+            *tg.evaluate(mnist_cnn.apply, params, data, **how).values(),
+        ]
+
+    expected = everything(floats)
+    for images in (stored, mapped):
+        tg.tree.map(np.testing.assert_array_equal, everything(images), expected)
+
+
 def test_dropout_acts_while_training_only():
     params = mnist_cnn.init(np.random.default_rng(0), filters=(2,), hidden=(32,))
     images = np.ones((2, 28, 28, 1), np.float32)
