@@ -1,8 +1,13 @@
 """Data sets in every form they come in, and mini-batches."""
 
+import contextlib
+import gc
 import gzip
 import struct
+import subprocess
 import sys
+import threading
+import time
 import types
 
 import numpy as np
@@ -71,11 +76,22 @@ def test_every_source_gives_the_same_arrays(load, form, tmp_path, monkeypatch):
         datasets = types.SimpleNamespace(mnist=data_set, fashion_mnist=data_set)
         monkeypatch.setitem(sys.modules, "keras", types.SimpleNamespace(datasets=datasets))
         source = "keras"
-    (x_train, y_train), (x_test, y_test) = load(source)
-    for images, labels, split in ((x_train, y_train, "train"), (x_test, y_test, "test")):
+    for split, (images, labels), (stored, stored_labels) in zip(
+        ("train", "test"), load(source), load(source, np.uint8), strict=True
+    ):
         by_hand = arrays[f"x_{split}"].astype("float32")[..., None] / 255  # as Keras's examples do
         np.testing.assert_array_equal(images, by_hand, strict=True)
         np.testing.assert_array_equal(labels, arrays[f"y_{split}"].astype(int), strict=True)
+        np.testing.assert_array_equal(stored, arrays[f"x_{split}"][..., None], strict=True)
+        np.testing.assert_array_equal(stored_labels, labels, strict=True)
+        assert images.flags.writeable
+        assert stored.flags.writeable
+
+
+@pytest.mark.parametrize("load", LOADERS)
+def test_another_dtype_is_refused_before_anything_is_read(load):
+    with pytest.raises(ValueError, match=r"dtype must be np.float32 or np.uint8, not float64$"):
+        load("no/such.npz", dtype=np.float64)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +197,163 @@ def test_a_memory_mapped_array_is_read_a_batch_at_a_time(tmp_path):
     assert labels[0] == first
     assert images[0, 5] == 7
     assert images.shape == (2, n)
+
+
+def mapped(folder, name, array):
+    np.save(folder / f"{name}.npy", array)
+    return np.load(folder / f"{name}.npy", mmap_mode="r")
+
+
+@pytest.mark.parametrize("size", [1, 3, 10, 100])
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("which", ["x", "y", "x and y", "views"])
+def test_memory_mapped_batches_are_those_of_arrays(which, shuffled, size, tmp_path):
+    x, y = np.random.default_rng(0).integers(0, 256, (11, 2, 3), np.uint8), np.arange(11)
+    from_files = [
+        mapped(tmp_path, name, array) if which == "views" or name in which else array
+        for name, array in (("x", x), ("y", y))
+    ]
+    if which == "views":
+        x, y = x[..., np.newaxis][1:], y[:-1]
+        from_files = [np.asarray(from_files[0])[..., np.newaxis][1:], from_files[1][:-1]]
+    for drop_last in (False, size < 10):
+        expected, got = (
+            list(
+                tg.data.batches(
+                    *arrays,
+                    size,
+                    rng=np.random.default_rng(1) if shuffled else None,
+                    drop_last=drop_last,
+                )
+            )
+            for arrays in ((x, y), from_files)
+        )
+        for pair, wanted in zip(got, expected, strict=True):
+            for part, array, file in zip(pair, wanted, from_files, strict=True):
+                np.testing.assert_array_equal(part, array, strict=True)
+                # It has been read: the caller does not wait for the file.
+                assert not np.may_share_memory(part, file)
+
+
+class Order(np.ndarray):
+    """An order of examples that notes the batches asked for, and from which thread."""
+
+    def __array_finalize__(self, other):
+        self.asked = []
+
+    def __getitem__(self, rows):
+        self.asked.append((rows.start, threading.current_thread()))
+        return np.asarray(self)[rows]
+
+
+class Shuffle(np.random.Generator):
+    """A generator that draws one given order."""
+
+    def permutation(self, n):
+        return self.order
+
+
+def shuffle(order):
+    rng = Shuffle(np.random.PCG64(0))
+    rng.order = order
+    return rng
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def ours():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("batches")]
+
+
+def test_a_thread_reads_two_batches_ahead_and_no_more(tmp_path):
+    order = np.arange(20).view(Order)
+    x = mapped(tmp_path, "x", np.arange(20))
+    pairs = tg.data.batches(x, np.arange(20), 2, rng=shuffle(order))
+    assert not order.asked
+    for given in range(10):
+        next(pairs)
+        wait_for(lambda given=given: len(order.asked) >= min(given + 3, 10))
+        time.sleep(0.01)
+        assert [start for start, _ in order.asked] == list(range(0, 20, 2))[: given + 3]
+    assert len({thread for _, thread in order.asked}) == 1
+    assert threading.current_thread() not in {thread for _, thread in order.asked}
+
+
+def test_arrays_in_memory_need_no_thread():
+    order = np.arange(6).view(Order)
+    pairs = tg.data.batches(np.arange(6), np.arange(6), 2, rng=shuffle(order))
+    next(pairs)
+    assert order.asked == [(0, threading.current_thread())]
+
+
+def test_an_error_in_reading_reaches_the_caller_at_its_batch(tmp_path):
+    x = mapped(tmp_path, "x", np.arange(5))
+    pairs = tg.data.batches(x, x, 1, rng=shuffle(np.array([3, 1, 0, 99, 2])))
+    assert [int(next(pairs)[0][0]) for _ in range(3)] == [3, 1, 0]
+    with pytest.raises(IndexError, match="99 is out of bounds"):
+        next(pairs)
+    assert list(pairs) == []
+    wait_for(lambda: not ours())
+
+
+def interrupt(pairs):
+    with contextlib.suppress(KeyboardInterrupt):
+        for _ in pairs:
+            raise KeyboardInterrupt
+
+
+def in_a_cycle(pairs):
+    next(pairs)
+    cycle = [pairs]
+    cycle.append(cycle)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        list,
+        lambda pairs: (next(pairs), pairs.close()),
+        next,  # and forgotten
+        lambda pairs: None,
+        interrupt,
+        in_a_cycle,
+    ],
+    ids=["exhausted", "closed", "collected", "never begun", "interrupted", "in a cycle"],
+)
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_the_thread_ends_with_the_iterator(end, shuffled, tmp_path):
+    x = mapped(tmp_path, "x", np.arange(1000))
+    pairs = tg.data.batches(x, x, 2, rng=np.random.default_rng(0) if shuffled else None)
+    end(pairs)
+    del pairs
+    gc.collect()
+    wait_for(lambda: not ours())
+
+
+def test_a_program_may_end_in_the_middle_of_its_batches(tmp_path):
+    mapped(tmp_path, "x", np.arange(1000))
+    program = """
+import sys, threading, numpy as np, tinygrad_np as tg
+x = np.load(sys.argv[1], mmap_mode="r")
+pairs = tg.data.batches(x, x, 2)
+next(pairs)
+print(threading.active_count())
+raise KeyboardInterrupt
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "x.npy"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.stdout == "2\n"
+    assert ended.stderr.splitlines()[-1] == "KeyboardInterrupt"
+    assert "Exception ignored" not in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """`fit`, `evaluate` and `predict` against NumPy written by hand, and against Keras."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -335,12 +337,45 @@ def test_the_bar_shows_what_keras_shows(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_memory_mapped_data_train_as_arrays_do(tmp_path):
+def of_bytes(params, x, *, rng=None):
+    """The linear model of a few of the bytes in a row."""
+    return linear(params, x[:, :4] / np.float32(255))
+
+
+@pytest.mark.parametrize("apply", [linear, of_bytes])
+def test_memory_mapped_data_train_as_arrays_do(apply, tmp_path):
     params, x, y = problem()
+    if apply is of_bytes:
+        x = np.random.default_rng(1).integers(0, 256, (23, 6), np.uint8)
     np.save(tmp_path / "x.npy", x)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
-    results = [tg.fit(linear, params, (data, y), **options()) for data in (x, mapped)]
+    results = [
+        tg.fit(apply, params, (data, y), validation=(data, y), **options()) for data in (x, mapped)
+    ]
     assert_trees_equal(results[0].params, results[1].params)
+    assert results[0].history == results[1].history
+    np.testing.assert_array_equal(
+        *(tg.predict(apply, params, data, batch_size=5) for data in (x, mapped)), strict=True
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_memory_mapped_data_are_never_read_whole(dtype, tmp_path):
+    """64 MiB, of which a batch is 0.3."""
+    file = np.lib.format.open_memmap(
+        tmp_path / "x.npy", "w+", dtype, (1024, 2**16 // dtype(0).nbytes)
+    )
+    del file
+    params, y = problem()[0], np.arange(1024) % 3
+    x = np.load(tmp_path / "x.npy", mmap_mode="r")
+    tracemalloc.start()
+    try:
+        tg.fit(of_bytes, params, (x, y), validation=(x, y), **options(epochs=1))
+        tg.evaluate(of_bytes, params, (x, y), loss=tg.softmax_cross_entropy, batch_size=5)
+        tg.predict(of_bytes, params, x, batch_size=5)
+        assert tracemalloc.get_traced_memory()[1] < x.nbytes / 8
+    finally:
+        tracemalloc.stop()
 
 
 X, Y = problem()[1:]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 __all__ = ["batches"]
+
+Batch = tuple[np.ndarray, np.ndarray]
 
 
 def batches(
@@ -18,14 +21,18 @@ def batches(
     *,
     rng: np.random.Generator | None = None,
     drop_last: bool = False,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Iterator[Batch]:
     """Go once through the examples, `batch_size` at a time.
 
+    A memory-mapped array is read a batch at a time, by a thread that is up to two batches ahead of
+    the caller. Rows of an array in memory are gathered in less time than a thread takes to wake, so
+    it has none.
+
     Args:
-        x, y: arrays with one example a row. A memory-mapped array is read batch by batch.
+        x, y: arrays with one example a row.
         batch_size: examples in a batch. The last batch is shorter where they do not divide evenly.
         rng: shuffles the examples, by one `rng.permutation(len(x))` at the call. Without it they
-            come in order, as views of `x` and `y`.
+            come in order, as views of `x` and `y`, or copies where one of them is memory-mapped.
         drop_last: leave a shorter last batch out.
 
     Returns:
@@ -42,7 +49,7 @@ def batches(
     >>> [rows.tolist() for _, rows in batches(x, y, 2, rng=np.random.default_rng(0))]
     [[2, 4], [3, 0], [1]]
     """
-    # Checks and shuffle stand outside the generator below, which would put them off to its start.
+    # Checks and shuffle happen at the call: a generator would put them off to its start.
     x, y = np.asarray(x), np.asarray(y)
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
         raise ValueError(
@@ -63,12 +70,41 @@ def batches(
             f"batches: drop_last leaves no batch of {batch_size} from {len(x)} examples"
         )
     order = None if rng is None else rng.permutation(len(x))
+    ahead = _is_mapped(x) or _is_mapped(y)
 
-    def generate() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for start in range(0, stop, batch_size):
-            rows: Any = slice(start, min(start + batch_size, stop))
-            if order is not None:
-                rows = order[rows]
-            yield x[rows], y[rows]
+    def read(start: int) -> Batch:
+        rows: Any = slice(start, min(start + batch_size, stop))
+        if order is not None:
+            rows = order[rows]
+        elif ahead:
+            # A view would leave the reading to the caller.
+            return x[rows].copy(), y[rows].copy()
+        return x[rows], y[rows]
 
-    return generate()
+    starts = range(0, stop, batch_size)
+    return _read_ahead(read, starts) if ahead else (read(start) for start in starts)
+
+
+def _is_mapped(array: Any) -> bool:
+    """Whether the array is memory-mapped, or a view of one that is."""
+    while array is not None and not isinstance(array, np.memmap):
+        array = getattr(array, "base", None)
+    return array is not None
+
+
+def _read_ahead(read: Callable[[int], Batch], starts: Iterable[int]) -> Iterator[Batch]:
+    """`map(read, starts)` by a thread that is up to two batches ahead of the one given out."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
+    try:
+        pending: deque[Any] = deque()
+        for start in starts:
+            pending.append(thread.submit(read, start))
+            if len(pending) > 2:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        # No waiting: garbage collection may close this generator in the thread itself.
+        thread.shutdown(wait=False, cancel_futures=True)
