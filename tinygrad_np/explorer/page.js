@@ -190,7 +190,8 @@ function makeOperation() {
   $("reading").replaceChildren(element("p", { class: "hint" }, HINT));
   $("element").classList.remove("held");
   if (explanation) {
-    const forwardText = element("div", { class: "prose" }), derivation = element("div", { class: "prose" });
+    const prose = (label) => element("div", { class: "prose", tabindex: 0, role: "region", "aria-label": label });
+    const forwardText = prose("what the operation computes"), derivation = prose("the derivation of its VJP");
     forwardText.innerHTML = explanation.forward; // made from docstrings, escaped where it was made
     derivation.innerHTML = explanation.derivation;
     parts.push(element("details", { class: "mathematics" }, element("summary", {}, "The mathematics"), forwardText, explanation.derivation ? element("h4", {}, "The derivation of its VJP") : null, derivation));
