@@ -26,10 +26,9 @@ Split = tuple[np.ndarray, np.ndarray]
 
 
 def generators(order: str, seed: int, epochs: int) -> Iterator[np.random.Generator]:
-    """For each epoch the generator that shuffles it."""
-    fresh = np.random.default_rng(seed)
-    for _ in range(epochs):
-        yield fresh if order == "fresh" else np.random.default_rng(seed)
+    """One for each epoch, so that what a model draws while it trains cannot change the order."""
+    for epoch in range(epochs):
+        yield np.random.default_rng([seed, epoch] if order == "fresh" else seed)
 
 
 def tinygrad_np_accuracy(train: Split, test: Split, order: str, epochs: int, seed: int) -> float:

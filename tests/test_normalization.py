@@ -66,7 +66,12 @@ def test_dropout_repeats_with_the_generator_and_keeps_the_mean():
 
 def test_dropout_without_a_generator_is_the_identity():
     assert tg.dropout(LOGITS, 0.5, None) is LOGITS
-    np.testing.assert_array_equal(tg.dropout(LOGITS, 0.0, np.random.default_rng()), LOGITS)
+
+
+def test_dropout_of_rate_zero_is_the_identity_and_leaves_the_generator_alone():
+    rng = np.random.default_rng(0)
+    assert tg.dropout(LOGITS, 0.0, rng) is LOGITS
+    assert rng.random() == np.random.default_rng(0).random()
 
 
 Z = np.zeros((2, 3))

@@ -29,7 +29,8 @@ def dropout(x, rate, rng):
 
     Args:
         x: any shape.
-        rate: probability of zero, 0 ≤ rate < 1.
+        rate: probability of zero, 0 ≤ rate < 1. A rate of 0 makes this the identity, which draws
+            nothing, as in Keras.
         rng: an `np.random.Generator`, or None, which makes this the identity.
 
     Raises:
@@ -43,10 +44,10 @@ def dropout(x, rate, rng):
     """
     if not 0 <= rate < 1:
         raise ValueError(f"dropout: rate must be at least 0 and below 1, it is {rate}")
-    if rng is None:
-        return x
-    if not isinstance(rng, np.random.Generator):
+    if rng is not None and not isinstance(rng, np.random.Generator):
         raise TypeError(f"dropout: rng must be an np.random.Generator or None, it is {rng!r}")
+    if rng is None or rate == 0:
+        return x
     kept = rng.random(np.shape(x), np.float32) >= rate
     return x * (kept.astype(np.result_type(plain(x), 1.0)) / (1 - rate))
 
