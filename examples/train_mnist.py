@@ -73,7 +73,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--optimizer", choices=OPTIMIZERS, default="adadelta", help="how to step")
     add("--learning-rate", type=float, help="(default: 1.0 for adadelta, else Keras's default)")
     add("--batch-size", type=int, default=128, help="images in a step")
-    add("--epochs", type=int, default=10, help="times to go through the training images")
+    add("--epochs", type=int, default=8, help="times to go through the training images")
     add("--seed", type=int, default=0, help="draws the parameters, the order of images, dropout")
     add("--output", type=Path, default=Path("runs/mnist"), help="folder for what is written")
     preset = parser.parse_args(arguments).preset

@@ -202,10 +202,11 @@ def test_fifty_steps_in_float64_have_keras_losses(name, options):
     np.testing.assert_allclose(losses, keras_losses, rtol=1e-10)
 
 
-@pytest.mark.parametrize("order", ["fresh", "repeated"])
-def test_both_libraries_see_the_same_batches_where_their_accuracy_is_compared(order):
+def test_both_libraries_see_the_same_batches_where_their_accuracy_is_compared():
     """After a few steps a batch of other images would change many an answer, rounding only some."""
     (images, labels), test = tg.data.load_mnist()
     train = images[:512], labels[:512]
-    ours = mnist_accuracy.tinygrad_np_accuracy(train, test, order, 3, 0)
-    assert mnist_accuracy.keras_accuracy(train, test, order, 3, 0) == pytest.approx(ours, abs=0.02)
+    ours = mnist_accuracy.tinygrad_np_accuracy(train, test, "fresh", 3, 0)
+    assert mnist_accuracy.keras_accuracy(train, test, "fresh", 3, 0) == pytest.approx(
+        ours, abs=0.02
+    )
