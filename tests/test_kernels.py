@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -350,3 +351,32 @@ def test_matmul_is_numpys(shapes, transposed, set_threads):
     set_threads(3)
     a, b = (draw(shape).copy("F" if transposed else "C") for shape in shapes)
     np.testing.assert_allclose(matmul(a, b), a @ b, rtol=0, atol=1e-11)
+
+
+def test_a_convolution_of_many_images_needs_only_a_fixed_workspace():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(128, 26, 26, 32)).astype(np.float32)
+    kernel = rng.normal(size=(3, 3, 32, 64)).astype(np.float32)
+    geometry = {
+        "stride": (1, 1),
+        "padding": ((0, 0), (0, 0)),
+        "dilation": (1, 1),
+        "groups": 1,
+    }
+    y = convolution.convolve(x, kernel, None, **geometry)
+    kernels = {
+        "forward": lambda: convolution.convolve(x, kernel, None, **geometry),
+        "input": lambda: convolution.convolve_input_gradient(
+            y, kernel, x_shape=x.shape, **geometry
+        ),
+        "kernel": lambda: convolution.convolve_kernel_gradient(
+            x, y, kernel_shape=kernel.shape, **geometry
+        ),
+    }
+    for name, run in kernels.items():
+        tracemalloc.start()
+        out = run()
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        # The windows of all images together would take 85 MB.
+        assert peak < out.nbytes + 10e6, name
