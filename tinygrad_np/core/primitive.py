@@ -46,8 +46,10 @@ class Primitive:
         self.differentiable = 0  # the arguments before this position have VJPs, all of them
         self.known: set[str] = set()  # keywords that every VJP has been found to take
         self.elementwise = isinstance(forward, np.ufunc) and forward.signature is None
-        # For a choice between arguments: (position, *args, **params) -> the elements it leaves out.
-        self.unused: Callable[..., Any] | None = None
+        # For what moves, chooses or adds up elements: called like `vjp`, with 0 in place of g for
+        # the elements of the output that are not used, it gives 0 for those of the argument.
+        self.uses: Callable[..., Any] | None = None
+        self.chooses = False  # whether that leaves out elements even if all of the output is used
 
     def defvjp(self, *vjps: Callable[..., Any] | None) -> None:
         """State the VJPs, one for each positional argument, None for those without a derivative.
@@ -66,6 +68,10 @@ class Primitive:
         """State one VJP for any number of arguments: `vjp(i, g, output, *args, **params)`."""
         self.vjps = _Each(vjp)
         self.differentiable = len(self.vjps)
+
+    def vjp(self, position: int, g: Any, output: Any, *args: Any, **params: Any) -> Any:
+        """The cotangent of one argument."""
+        return self.vjps[position](g, output, *args, **params)
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         # What every operation pays for being recorded is paid here, hence without function calls.

@@ -2,7 +2,7 @@
 
 Every differentiable operation leaves one `Record`: which operation, on which values, with which
 result. A `Tape` is the records that led to some tensors, in the order they ran. Reverse mode is
-then one loop (`pull_back`): go through the tape from the last record to the first; take the
+then one loop (`walk_back`): go through the tape from the last record to the first; take the
 cotangent of the record's output, that is, the gradient of the final scalar with respect to it; let
 the operation's vector-Jacobian products turn it into contributions to the cotangents of the
 record's inputs; add those up, since a value that was used twice gets a contribution from each use.
@@ -120,6 +120,10 @@ class Record:
         """Whether a backward pass has let go of the values."""
         return self.args is None
 
+    def release(self) -> None:
+        """Let go of the values."""
+        self.args, self.parents, self.output = None, (), None
+
     def as_tensors(self) -> tuple[Any, list[Any]]:
         """Output and arguments as tensors that are still on the tape, for recorded VJPs."""
         args = list(self.args)
@@ -227,7 +231,7 @@ class Tape(Sequence[Record]):
         return display.as_dot(self)
 
 
-def pull_back(
+def walk_back(
     tape: Tape,
     cotangents: dict[Any, Any],
     *,
@@ -235,6 +239,7 @@ def pull_back(
     differentiable: bool = False,
     release: bool = False,
     kept: dict[Any, Any] | None = None,
+    uses: dict[Any, Any] | None = None,
 ) -> dict[Any, Any]:
     """Walk the tape backwards: from the cotangents of its outputs to those of its leaves.
 
@@ -247,14 +252,12 @@ def pull_back(
         release: let each record go of its values as soon as they have been used.
         kept: where to note every cotangent on the way, for whoever wants to look: under a record
             that of its output, under (record, position) what it sends to that argument.
+        uses: which elements have a part in the outputs, see `pull_back`.
 
     Returns:
         node -> cotangent, for every node reached that the tape has no record of.
     """
     checking = mode.get().checking
-    # node -> where its cotangent is 0 because a choice took another element. What an elementwise
-    # operation makes of that 0 is 0, even where its derivative is infinite or NaN.
-    hidden: dict[Any, Any] = {}
     sums: set[Any] = set()
     for record in reversed(tape.records):
         g = cotangents.pop(record, None)
@@ -281,8 +284,8 @@ def pull_back(
                 cotangent = vjps[position](g, output, *args, **params)
                 if cotangent is None:
                     continue
-                if hidden or op.unused is not None:
-                    cotangent = _hide(hidden, record, position, parent, cotangent, cotangents)
+                if uses is not None and op.elementwise and type(uses[record]) is not int:
+                    cotangent = np.where(uses[record], cotangent, 0)
                 data = parent.data
                 if not hasattr(cotangent, "dtype"):  # a Python number
                     cotangent = np.asarray(cotangent)
@@ -296,40 +299,83 @@ def pull_back(
                     accumulate(cotangents, parent, cotangent, sums)
                 else:
                     cotangents[node] = cotangent
-        if hidden:
-            hidden.pop(record, None)
         if release:
-            record.args, record.parents, record.output = None, (), None
+            record.release()
     return cotangents
 
 
-def _hide(
-    hidden: dict[Any, Any],
-    record: Record,
-    position: int,
-    parent: Tensor,
-    cotangent: Any,
+def pull_back(
+    tape: Tape,
     cotangents: dict[Any, Any],
-) -> Any:
-    """The cotangent with 0 at the places that a choice left unused, noted for the parent too."""
-    mask = hidden.get(record) if record.op.elementwise else None
-    if record.op.unused is not None:
-        unused = record.op.unused(position, *record.args, **record.params)
-        mask = unused if mask is None else mask | unused
-    node = parent.record or parent
-    known = hidden.pop(node, None)
-    if mask is None:
-        return cotangent
-    if parent.position is None and (known is not None or node not in cotangents):
-        mask = np.broadcast_to(mask, record.output.shape)
-        reaches = mask
-        if mask.shape != parent.shape:  # a place is unused if every use of it is
-            uses = (~mask).astype(float)
-            reaches = _like_input(uses, np.broadcast_to(0.0, parent.shape), record, position) == 0
-        hidden[node] = reaches if known is None else reaches & known
-    if type(cotangent) is Tensor or not np.isfinite(cotangent).all():
-        cotangent = np.where(mask, 0, cotangent)
-    return cotangent
+    *,
+    differentiable: bool = False,
+    release: bool = False,
+    **options: Any,
+) -> dict[Any, Any]:
+    """`walk_back`, with the derivative 0 for what a choice leaves out.
+
+    Its cotangent is 0. What an elementwise operation makes of that is 0 too, also where its own
+    derivative is infinite or NaN, though 0 · ∞ would be NaN. Who is used is only looked up where
+    that shows, or might in a further derivative.
+    """
+    if not _leaves_out(tape):
+        return walk_back(
+            tape, cotangents, differentiable=differentiable, release=release, **options
+        )
+    if not (differentiable or mode.get().checking):
+        seeds = {node: g[:] if type(g) is list else g for node, g in cotangents.items()}
+        found = walk_back(tape, seeds, **options)
+        if all(np.isfinite(g).all() for g in found.values()):
+            for record in tape.records if release else ():
+                record.release()
+            return found
+    options.update(differentiable=differentiable, release=release)
+    return walk_back(tape, cotangents, uses=_uses(tape, cotangents), **options)
+
+
+def _leaves_out(tape: Tape) -> bool:
+    """Whether an operation left out elements that another one on the tape computed."""
+    return any(
+        (record.op.chooses or "where" in record.params)
+        and any(
+            parent.record is not None and parent.record.index >= tape.records[0].index
+            for _, parent in record.parents
+        )
+        for record in tape.records
+    )
+
+
+def _uses(tape: Tape, cotangents: dict[Any, Any]) -> dict[Any, Any]:
+    """node -> which of its elements the outputs are made of: an array of truth values, 1 for all.
+
+    This is the walk back with these in place of the cotangents; where uses add up, that is "or".
+    """
+    uses: dict[Any, Any] = {
+        node: [part if part is None else 1 for part in g] if type(g) is list else 1
+        for node, g in cotangents.items()
+    }
+    for record in reversed(tape.records):
+        use, op = uses.get(record), record.op
+        if use is None or record.released:
+            continue
+        if type(use) is list:
+            use = tuple(
+                np.full(value.shape, bool(part)) if part is None or type(part) is int else part
+                for part, value in zip(use, record.output, strict=True)
+            )
+            uses[record] = use = np.any(use, axis=0) if op.elementwise else use
+        elif type(use) is int or use.all():
+            uses[record] = use = 1
+        for position, parent in record.parents:
+            part = use if op.elementwise else 1
+            if op.uses is not None:
+                every = np.ones(record.output.shape, bool) if type(use) is int else use
+                part = op.uses(position, every, record.output, *record.args, **record.params)
+            if part is not None and type(part) is not int:
+                part = _like_input(part, np.empty(parent.shape, bool), record, position)
+            if part is not None:
+                accumulate(uses, parent, part)
+    return uses
 
 
 def accumulate(

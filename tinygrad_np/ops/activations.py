@@ -244,5 +244,7 @@ logsumexp.defvjp(
     )
 )
 
-for _operation in (relu, leaky_relu, elu, sigmoid, softplus, softsign, hard_sigmoid, erf):
+for _operation in (
+    *(relu, where_positive, leaky_relu, elu, sigmoid, softplus, softsign, hard_sigmoid, erf),
+):
     _operation.elementwise = True

@@ -195,11 +195,18 @@ def _choice_vjp(g, z, x, y):
     return np.where(np.equal(x, y), g / 2, np.where(np.equal(x, z), g, 0))
 
 
+def _attained(i, use, z, *operands):
+    """Which elements of an operand have a part in z: those that attain it; all in a NaN."""
+    return use & (np.equal(operands[i], z) | np.isnan(z))
+
+
 for _choice in (np.maximum, np.minimum, np.fmax, np.fmin):
-    primitive(_choice).defvjp(
+    _operation = primitive(_choice)
+    _operation.defvjp(
         lambda g, z, x, y: _choice_vjp(g, z, x, y),
         lambda g, z, x, y: _choice_vjp(g, z, y, x),
     )
+    _operation.uses, _operation.chooses = _attained, True
 primitive(np.absolute).defvjp(
     # sign(x) for real x; conj(z)/|z| for complex z, which is 0 at 0 like sign
     lambda g, y, x: g * (np.conj(x) / np.where(y == 0, 1, y) if x.dtype.kind == "c" else np.sign(x))
@@ -207,10 +214,10 @@ primitive(np.absolute).defvjp(
 primitive(np.fabs).defvjp(lambda g, y, x: g * np.sign(x))
 # What is not chosen gets a cotangent of 0, and the elementwise operations that it was made by pass
 # on 0: `np.where(x > 0, np.sqrt(x), 0)` has the derivative 0 for x < 0, whatever that of the square
-# root is there. The walk over the tape sees to it, up to the first operation of another kind.
+# root is there. The walk over the tape sees to it, through all that moves or adds up elements.
 _where = primitive(np.where)
-_where.elementwise = True
-_where.unused = lambda i, condition, x, y: np.not_equal(condition, 0) == (i == 2)
+_where.elementwise = _where.chooses = True
+_where.uses = _where.vjp
 _where.defvjp(
     lambda g, z, condition, x, y: None,
     lambda g, z, condition, x, y: np.where(condition, g, 0),
@@ -248,7 +255,8 @@ def _clip_vjp_high(g, y, x, low, high):
     return np.where(held if low is None else held | np.greater(low, high), g, 0)
 
 
-clip.elementwise = True
+clip.elementwise = clip.chooses = True
+clip.uses = _attained
 clip.defvjp(
     lambda g, y, x, low, high: np.where(np.equal(x, y), g, 0),
     _clip_vjp_low,
@@ -281,8 +289,8 @@ def _nan_to_num_vjp(g, y, x, nan, posinf, neginf):
     return np.where(np.isfinite(x), g, 0)
 
 
-nan_to_num.elementwise = True
-nan_to_num.unused = lambda i, x, *_: ~(np.isfinite(np.real(x)) | np.isfinite(np.imag(x)))
+nan_to_num.elementwise = nan_to_num.chooses = True
+nan_to_num.uses = lambda i, use, *args: _nan_to_num_vjp(use * (1 + 1j), *args) != 0
 nan_to_num.defvjp(_nan_to_num_vjp)
 
 
@@ -293,8 +301,10 @@ def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
 
 # Complex numbers
 
-primitive(np.real).defvjp(lambda g, y, z: g)
-primitive(np.imag).defvjp(lambda g, y, z: g * -1j)
+_real, _imag = primitive(np.real), primitive(np.imag)
+_real.defvjp(lambda g, y, z: g)
+_imag.defvjp(lambda g, y, z: g * -1j)
+_real.elementwise = _imag.elementwise = True
 primitive(np.conjugate).defvjp(lambda g, y, z: np.conjugate(g))
 
 

@@ -13,10 +13,20 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from ..core.primitive import discrete, implements, no_flops, plain, primitive
 from ..core.tensor import Tensor
 
-moves = functools.partial(primitive, flops=no_flops)
+
+def moves(function=None, *, chooses=False):
+    """Make a primitive of a function that only puts elements somewhere, or leaves some out.
+
+    What its VJP tells from which elements of the output are used is which of the inputs are.
+    """
+    if function is None:
+        return functools.partial(moves, chooses=chooses)
+    made = primitive(function, flops=no_flops)
+    made.uses, made.chooses = made.vjp, chooses
+    return made
 
 
-@moves
+@moves(chooses=True)
 def getitem(x, index):
     """y = x[index], for every index that NumPy takes.
 
@@ -40,7 +50,7 @@ def at_add(x, index, values):
     return y
 
 
-@moves
+@moves(chooses=True)
 def at_set(x, index, values):
     """y = x, with `values` in place of x[index]; of a place that the index names twice, the last.
 
@@ -189,7 +199,7 @@ def _chooses(function):
         places = function(numbered(x), *args, **kwargs)
         return np.reshape(at_add(np.zeros(x.size, g.dtype), np.ravel(places), np.ravel(g)), x.shape)
 
-    moves(function).defvjp(vjp)
+    moves(function, chooses=True).defvjp(vjp)
 
 
 for _function in (
@@ -221,7 +231,7 @@ def _choose(a, choices, out=None, mode="raise"):
     return rearranged(lambda *places: np.choose(plain(a), places, mode=mode), *choices)
 
 
-@moves
+@moves(chooses=True)
 def select(*choices, conditions):
     """Where the first condition holds the first choice, …; the last choice where none does.
 
@@ -236,14 +246,8 @@ def _select_vjp(i, g, y, *choices, conditions):
     return select(*parts, conditions=conditions)
 
 
-def _passed_over(i, *choices, conditions):
-    chosen = np.ones((), bool) if i == len(conditions) else conditions[i]
-    return functools.reduce(np.logical_or, conditions[:i], np.logical_not(chosen))
-
-
 select.defvjp_each(_select_vjp)
 select.elementwise = True
-select.unused = _passed_over
 
 
 @implements(np.select)

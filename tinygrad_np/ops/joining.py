@@ -45,7 +45,7 @@ def _stack_vjp(i, g, y, *arrays, axis=0, dtype=None, casting=None):
 stack.defvjp_each(_stack_vjp)
 
 
-@moves
+@moves(chooses=True)
 def split(x, places, *, axis):
     """The parts of x at some places along an axis, each a range; they may overlap or be empty.
 
@@ -67,7 +67,7 @@ def _split_vjp(g, parts, x, places, axis):
 split.defvjp(_split_vjp)
 
 
-@moves
+@moves(chooses=True)
 def unstack(x, *, axis=0):
     """The arrays that lie in x along an axis. The VJP stacks their cotangents."""
     return tuple(np.moveaxis(x, axis, 0))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.primitive import implements, plain
+from ..core.primitive import implements, no_flops, plain, primitive
 from ..core.transforms import vjp
 from .indexing import moves, rearranged
 
@@ -33,7 +33,7 @@ pad.defvjp(
 )
 
 
-@moves
+@primitive(flops=no_flops)
 def pad_by(x, end_values, *, widths, mode, options):
     """x with values computed from it on either side of each axis, in NumPy's modes.
 

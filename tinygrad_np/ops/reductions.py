@@ -157,13 +157,14 @@ def _shifted(x, n):
     return np.concatenate([x[..., n:], np.zeros_like(x[..., :n])], -1)
 
 
-primitive(np.sum, flops=_input_size).defvjp(_sum_vjp)
-primitive(np.mean, flops=_input_size).defvjp(_mean_vjp)
-primitive(np.prod, flops=_input_size).defvjp(_prod_vjp)
-for _extremum in (np.max, np.min, np.amax, np.amin, np.nanmax, np.nanmin):
-    primitive(_extremum, flops=_input_size).defvjp(_extremum_vjp)
-primitive(np.cumsum).defvjp(_cumsum_vjp)
-primitive(np.cumprod).defvjp(_cumprod_vjp)
+def entered(i, use, y, x, axis=None, *_, where=True, **options):
+    """As `Primitive.uses`: an element has a part in the output if its sum would."""
+    return _sum_vjp(use, y, x, axis, keepdims=np.ndim(use) == np.ndim(x), where=where)
+
+
+def numbers_entered(i, use, y, x, *args, where=True, **options):
+    """`entered`, of those elements alone that are not NaN."""
+    return entered(i, use, y, x, *args, where=np.logical_and(where, ~np.isnan(x)), **options)
 
 
 def _of_numbers(vjp):
@@ -177,19 +178,41 @@ def _of_numbers(vjp):
     return nan_vjp
 
 
-primitive(np.nansum, flops=_input_size).defvjp(_of_numbers(_sum_vjp))
-primitive(np.nanmean, flops=_input_size).defvjp(_of_numbers(_mean_vjp))
-primitive(np.nanprod, flops=_input_size).defvjp(_of_numbers(_prod_vjp))
+def _reduction(function, vjp, skips_nan=False):
+    operation = primitive(function, flops=_input_size)
+    operation.defvjp(vjp)
+    operation.uses, operation.chooses = (numbers_entered if skips_nan else entered), skips_nan
 
 
-def _spread(function, vjp):
+_reduction(np.sum, _sum_vjp)
+_reduction(np.mean, _mean_vjp)
+_reduction(np.prod, _prod_vjp)
+_reduction(np.nansum, _of_numbers(_sum_vjp), skips_nan=True)
+_reduction(np.nanmean, _of_numbers(_mean_vjp), skips_nan=True)
+_reduction(np.nanprod, _of_numbers(_prod_vjp), skips_nan=True)
+for _extremum in (np.max, np.min, np.amax, np.amin):
+    _reduction(_extremum, _extremum_vjp)
+for _extremum in (np.nanmax, np.nanmin):
+    _reduction(_extremum, _extremum_vjp, skips_nan=True)
+for _running, _running_vjp in ((np.cumsum, _cumsum_vjp), (np.cumprod, _cumprod_vjp)):
+    _operation = primitive(_running)
+    _operation.defvjp(_running_vjp)
+    _operation.uses = lambda i, *args, **options: _cumsum_vjp(*args, **options)
+
+
+def _spread(function, vjp, skips_nan=False):
     """The rule for a variance or a standard deviation, to which `mean=` may be a tensor."""
+    of_elements = numbers_entered if skips_nan else entered
 
     @primitive(name=function.__name__, flops=_input_size)
     def spread(x, mean=None, **options):
         return function(x, **options) if mean is None else function(x, mean=mean, **options)
 
     spread.defvjp(vjp, lambda g, y, x, mean, **options: -vjp(g, y, x, mean, **options))
+    spread.uses = lambda i, use, y, x, mean, **options: (
+        of_elements(i, use, y, x, **options) if i == 0 else 1
+    )
+    spread.chooses = skips_nan
 
     @implements(function)
     def rule(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, mean=None, **options):
@@ -200,8 +223,8 @@ def _spread(function, vjp):
 
 _spread(np.var, _var_vjp)
 _spread(np.std, _std_vjp)
-_spread(np.nanvar, _of_numbers(_var_vjp))
-_spread(np.nanstd, _of_numbers(_std_vjp))
+_spread(np.nanvar, _of_numbers(_var_vjp), skips_nan=True)
+_spread(np.nanstd, _of_numbers(_std_vjp), skips_nan=True)
 
 
 @implements(np.nancumsum)

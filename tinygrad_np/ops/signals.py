@@ -138,5 +138,7 @@ bessel_i.defvjp(
     )
 )
 # sinc(x) = s_0(πx)
-primitive(np.sinc).defvjp(lambda g, y, x: g * np.pi * sine_over(np.pi * x, order=1))
-primitive(np.i0).defvjp(lambda g, y, x: g * bessel_i(x, order=1))
+_sinc, _i0 = primitive(np.sinc), primitive(np.i0)
+_sinc.defvjp(lambda g, y, x: g * np.pi * sine_over(np.pi * x, order=1))
+_i0.defvjp(lambda g, y, x: g * bessel_i(x, order=1))
+_sinc.elementwise = _i0.elementwise = True

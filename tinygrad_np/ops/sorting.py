@@ -16,7 +16,7 @@ from ..core.primitive import implements, plain, primitive
 from ..core.tensor import Tensor
 from ..core.transforms import vjp
 from .indexing import moves
-from .reductions import _extremum_vjp
+from .reductions import _extremum_vjp, numbers_entered
 
 
 def _sort_vjp(g, y, x, axis=-1, kind=None, order=None, *, stable=None):
@@ -110,8 +110,14 @@ def _quantile_vjp(position, function, skip_nan):
 
 
 def _quantile(function, of_numbers, skip_nan):
+    def uses(i, use, y, x, q, *, axis=None, **options):
+        use = np.any(np.reshape(use, (np.size(q), *np.shape(use)[np.ndim(q) :])), 0)
+        return numbers_entered(i, use, y, x, axis) if i == 0 else 1
+
     operation = primitive(function)
     operation.defvjp(*(_quantile_vjp(i, of_numbers, skip_nan) for i in (0, 1)))
+    if skip_nan:
+        operation.uses, operation.chooses = uses, True
 
     @implements(function)
     def rule(
@@ -154,6 +160,8 @@ def _median(function, skip_nan):
 
     operation = primitive(function)
     operation.defvjp(median_vjp)
+    if skip_nan:
+        operation.uses, operation.chooses = numbers_entered, True
 
     @implements(function)
     def rule(a, axis=None, out=None, overwrite_input=False, keepdims=False):

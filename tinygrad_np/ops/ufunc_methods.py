@@ -17,7 +17,7 @@ from ..core.tensor import Tensor, _no_rule, rules
 from ..core.transforms import vjp
 from .elementwise import DISCRETE
 from .indexing import at_set
-from .reductions import _expand, _extremum_vjp, _input_size
+from .reductions import _expand, _extremum_vjp, _input_size, entered
 
 
 @implements(np.ufunc.__call__)
@@ -145,6 +145,7 @@ def _reduce_logaddexp_vjp(g, y, x, *, ufunc, axis, keepdims, initial=None, where
 reduce.defvjp(_reduce_vjp)
 reduce_extremum.defvjp(lambda g, y, x, *, ufunc, **options: _extremum_vjp(g, y, x, **options))
 reduce_logaddexp.defvjp(_reduce_logaddexp_vjp)
+reduce.uses = reduce_extremum.uses = reduce_logaddexp.uses = entered
 
 _NAMED: Any = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
 _FAST = {
