@@ -71,6 +71,7 @@ CASES = {
     "clip by tensors": (np.clip, N(4, 3), np.array(-0.4), np.array([0.5, 0.6, 0.7])),
     "clip by crossed bounds": (np.clip, N(9), np.array(0.5), np.array(-0.4)),
     "clip by max": (lambda x, y: np.clip(x, max=y) + x.clip(None, y, None), N(9), N()),
+    "clip of an array": (lambda y: np.array([1.0, 3.0]).clip(0, y), np.array(2.0)),
     "clip by min": (lambda x, y: np.clip(x, min=y) + x.clip(y), N(9), N()),
     "nan_to_num": (lambda x: np.nan_to_num(x + np.array([1, np.nan, np.inf]), posinf=3) * x, N(3)),
     "sign of complex": (lambda z: np.sign(z) * z, C(4)),

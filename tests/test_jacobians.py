@@ -146,10 +146,18 @@ def test_the_network_operations_have_jvps():
         (lambda: tg.jvp(np.sin, (X,), (W,)), ValueError, r"shape \(2, 3\) where primals have \(3,"),
         (lambda: tg.jvp(np.sin, (X,), (Y, Y)), ValueError, "trees differ"),
         (lambda: tg.hvp(np.sum, (X,), Y), TypeError, "hvp: vectors must be a tuple"),
-        (lambda: tg.hvp(np.sin, (X,), (Y,)), ValueError, "must return a scalar"),
-        (lambda: tg.jacobian(np.sin)(np.arange(3)), TypeError, "int64"),
-        (lambda: tg.jacobian(lambda x: x * 1j)(X), TypeError, "real numbers"),
-        (lambda: tg.jacobian(np.sin, argnums=1)(X), ValueError, "argnums is 1, and 1 came"),
+        (lambda: tg.hvp(np.sin, (X,), (Y,)), ValueError, "^hvp: the function must return a scalar"),
+        (lambda: tg.hessian(np.sin)(X), ValueError, "^hessian: the function must return a scalar"),
+        (lambda: tg.jvp(np.sin, (1,), (1,)), TypeError, "^jvp: argument 0 is int64"),
+        (lambda: tg.hvp(np.sin, (1,), (1,)), TypeError, "^hvp: argument 0 is int64"),
+        (
+            lambda: tg.jacobian(np.dot, 1)(X, np.ones(3, int)),
+            TypeError,
+            "^jacobian: argument 1 is int64",
+        ),
+        (lambda: tg.hessian(np.sum)({"a": 1}), TypeError, r"^hessian: argument 0 \(a\) is int64"),
+        (lambda: tg.jacobian(lambda x: x * 1j)(X), TypeError, "^jacobian: .* real numbers"),
+        (lambda: tg.jacobian(np.sin, argnums=1)(X), ValueError, "^jacobian: argument 1 .*, 1 came"),
     ],
 )
 def test_mistakes_are_told(call, error, message):

@@ -232,6 +232,7 @@ def test_discrete_results_are_plain(name):
 
 
 ERRORS = {
+    "initial": (lambda t: np.max(t, initial=t[0]), TypeError, "max: initial can't be a Tensor"),
     "out of sum": (
         lambda t: np.sum(t, out=np.ones(())),
         TypeError,
@@ -251,3 +252,8 @@ def test_errors_say_what_was_wrong(name):
     f, error, message = ERRORS[name]
     with pytest.raises(error, match=message):
         f(*tensors(np.ones(3)))
+
+
+def test_arrays_are_reduced_where_a_tensor_tells():
+    x, mask = np.array([1.0, 2.0, 4.0]), tg.Tensor([True, False, True])
+    assert (np.sum(x, where=mask), x.mean(where=mask)) == (5.0, 2.5)

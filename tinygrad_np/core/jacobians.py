@@ -18,7 +18,7 @@ from . import tree
 from .primitive import plain
 from .tape import no_grad
 from .tensor import Tensor
-from .transforms import Function, grad, vjp
+from .transforms import Function, named_grad, named_vjp, vjp
 
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -43,7 +43,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     (np.float64(0.0), np.float64(2.0))
     """
     _check_directions("jvp", primals, "tangents", tangents)
-    output, pullback = vjp(f, *primals)
+    output, pullback = named_vjp("jvp", f, primals, range(len(primals)))
     return output, _pushforward(output, pullback)(tuple(tangents))
 
 
@@ -70,7 +70,8 @@ def hvp(f: Function, primals: Sequence[Any], vectors: Sequence[Any]) -> Any:
     array([ 6., 12.])
     """
     _check_directions("hvp", primals, "vectors", vectors)
-    _, pullback = vjp(grad(f, tuple(range(len(primals)))), *primals)
+    argnums = tuple(range(len(primals)))
+    _, pullback = named_vjp("hvp", named_grad("hvp", f, argnums), primals, argnums)
     products = pullback(tuple(vectors))
     return products if len(products) > 1 else products[0]
 
@@ -100,23 +101,20 @@ def jacobian(f: Function, argnums: Any = 0) -> Function:
            [0., 4., 0.],
            [0., 0., 6.]])
     """
+    return _jacobian("jacobian", f, argnums)
+
+
+def _jacobian(name: str, f: Function, argnums: Any) -> Function:
     several = isinstance(argnums, (tuple, list))
 
     @functools.wraps(f)
     def derivatives(*args: Any, **kwargs: Any) -> Any:
         chosen = [i + len(args) if i < 0 else i for i in (argnums if several else [argnums])]
-        if not all(0 <= i < len(args) for i in chosen):
-            raise ValueError(f"jacobian: argnums is {argnums}, and {len(args)} came by position")
-
-        def of_chosen(*primals: Any) -> Any:
-            values = dict(enumerate(args)) | dict(zip(chosen, primals, strict=True))
-            return f(*values.values(), **kwargs)
-
+        output, pullback = named_vjp(name, functools.partial(f, **kwargs), args, chosen)
         primals = tuple(args[i] for i in chosen)
-        output, pullback = vjp(of_chosen, *primals)
         outputs, inputs = tree.leaves(output), tree.leaves(primals)
         if any(np.result_type(leaf).kind == "c" for leaf in outputs):
-            raise TypeError("jacobian: the function must return real numbers, it returned complex")
+            raise TypeError(f"{name}: the function must return real numbers, it returned complex")
         # A column would be the derivative along one direction, but a complex number has two.
         of_complex = any(np.result_type(plain(leaf)).kind == "c" for leaf in inputs)
         if of_complex or sum(map(np.size, outputs)) <= sum(map(np.size, inputs)):
@@ -141,7 +139,7 @@ def hessian(f: Function, argnums: Any = 0) -> Function:
     array([[0., 4.],
            [4., 2.]])
     """
-    return jacobian(grad(f, argnums), argnums)
+    return _jacobian("hessian", named_grad("hessian", f, argnums), argnums)
 
 
 def _check_directions(name: str, primals: Any, label: str, directions: Any) -> None:

@@ -235,6 +235,8 @@ class Tensor:
                 )
             return rules[getattr(np.ufunc, method)](ufunc, *inputs, **kwargs)
         rule = rules.get(ufunc)
+        if rule is None and ufunc.__name__ == "clip":  # that of ndarray.clip, which is not public
+            rule = rules[np.clip]
         return _apply(ufunc, inputs, kwargs) if rule is None else rule(*inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:

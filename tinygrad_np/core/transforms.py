@@ -152,7 +152,12 @@ def grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
     >>> grad(grad(lambda x: x**3))(2.0)
     np.float64(12.0)
     """
-    both = _value_and_grad(f, argnums, has_aux, "grad")
+    return named_grad("grad", f, argnums, has_aux)
+
+
+def named_grad(name: str, f: Function, argnums: Any, has_aux: bool = False) -> Function:
+    """What `grad` does; errors say the name of the transform that was called."""
+    both = _value_and_grad(f, argnums, has_aux, name)
 
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
@@ -212,7 +217,12 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 3., 40.]), array([ 1., 20.]))
     """
-    trace = _Trace(f, primals, range(len(primals)), "vjp")
+    return named_vjp("vjp", f, primals, range(len(primals)))
+
+
+def named_vjp(name: str, f: Function, args: Any, argnums: Any) -> tuple[Any, Function]:
+    """`vjp` for some of the arguments; errors say the name of the transform that was called."""
+    trace = _Trace(f, args, argnums, name)
     outputs, structure = tree.flatten(trace.result)
     trace.connect(outputs)
 
@@ -220,7 +230,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
         seeds = []
         tree.map(lambda output, g: seeds.append(_cotangent(output, g)), trace.result, cotangent)
         gradients = iter(trace.pull_back(outputs, seeds, keep=True))
-        return tuple(tree.map(lambda _: next(gradients), primal) for primal in primals)
+        return tuple(tree.map(lambda _: next(gradients), args[i]) for i in argnums)
 
     return tree.unflatten(structure, [trace.value(output) for output in outputs]), pullback
 

@@ -156,6 +156,7 @@ _FAST = {
 
 @implements(np.ufunc.reduce)
 def _reduce(ufunc, array, axis=0, dtype=None, out=None, keepdims=False, **options):
+    options = {name: plain(value) if name == "where" else value for name, value in options.items()}
     if not _look_up(ufunc, ".reduce"):
         return ufunc.reduce(plain(array), axis, dtype, None, keepdims, **options)
     if ufunc in (np.add, np.multiply):
