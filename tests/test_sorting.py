@@ -42,6 +42,15 @@ CASES = {
     "percentiles": (lambda x: np.percentile(x, [25, 50, 90], axis=-1) ** 2, N(2, 5)),
     "nanquantile": (lambda x, q: np.nanquantile(x + HOLES, q, 1), N(3, 5), np.array([0.21, 0.7])),
     "nanpercentile": (lambda x: np.nanpercentile(x + HOLES, 35, axis=(0, 1)) ** 2, N(3, 5)),
+    "nanquantiles over axes": (
+        lambda x, q: np.nanquantile(x + HOLES[:, 1:, None], q, (0, -1), keepdims=True) ** 2,
+        *(N(3, 4, 2), np.array([[0.21, 0.71, 0.43], [0.11, 0.93, 0.52]])),
+    ),
+    "nanpercentiles over axes": (
+        lambda x, q: np.nanpercentile(x, q, axis=(2, 1)),
+        *(N(2, 3, 2, 2), np.array([[21.0], [70.0]])),
+    ),
+    "nanquantiles over all axes": (lambda x: np.nanquantile(x, [[0.3]], axis=(0, 1)), N(3, 4)),
     "weighted quantile": (
         lambda x: np.quantile(x, [0.2, 0.8], 0, weights=[1, 2, 0, 1], method="inverted_cdf") ** 2,
         N(4, 2),

@@ -131,15 +131,30 @@ def _quantile(function, of_numbers, skip_nan):
         *,
         weights=None,
     ):
-        if skip_nan and np.ndim(q) > 1 and np.size(axis) > 1:
-            raise NotImplementedError(
-                f"np.{function.__name__}: q of {np.ndim(q)} dimensions over several axes, of which "
-                f"NumPy mixes up the order, has no derivative rule; take q in one dimension"
-            )
         options = {} if out is None else {"out": out}
         if weights is not None:
             options["weights"] = weights
+        if skip_nan and np.ndim(q) > 1 and np.size(axis) > 1:
+            flat = operation(a, np.ravel(q), axis=axis, method=method, **options)
+            return np.take(flat, _places(np.shape(a), np.shape(q), axis, keepdims))
         return operation(a, q, axis=axis, method=method, keepdims=keepdims, **options)
+
+
+def _places(shape, q_shape, axis, keepdims):
+    """Where NumPy's nanquantile takes its results from, of those for the raveled q.
+
+    For several axes and q of two it mixes up the order of the latter. Hence it is asked itself: with
+    2 k and 2 k + 1 in place of slice k, quantile i of m + 1 is 2 k + i / m.
+    """
+    axes = normalize_axis_tuple(axis, len(shape))
+    kept = [1 if i in axes else n for i, n in enumerate(shape)]
+    k = np.reshape(np.arange(math.prod(kept)), kept)
+    slices = np.concatenate([2 * k, 2 * k + 1], axes[0])
+    m = max(math.prod(q_shape) - 1, 1)
+    q = np.reshape(np.arange(math.prod(q_shape)) / m, q_shape)
+    found = np.nanquantile(slices, q, axis, keepdims=keepdims)
+    k, i = np.divmod(np.rint(m * found).astype(int), 2 * m)
+    return i * math.prod(kept) + k
 
 
 for _function, _of_numbers, _skip_nan in (
