@@ -143,8 +143,8 @@ def _quantile(function, of_numbers, skip_nan):
 def _places(shape, q_shape, axis, keepdims):
     """Where NumPy's nanquantile takes its results from, of those for the raveled q.
 
-    For several axes and q of two it mixes up the order of the latter. Hence it is asked itself: with
-    2 k and 2 k + 1 in place of slice k, quantile i of m + 1 is 2 k + i / m.
+    For several axes and q of two it mixes up the order of the latter. Hence it is asked itself:
+    with 2 k and 2 k + 1 in place of slice k, quantile i of m + 1 is 2 k + i / m.
     """
     axes = normalize_axis_tuple(axis, len(shape))
     kept = [1 if i in axes else n for i, n in enumerate(shape)]
