@@ -11,7 +11,8 @@ Equal eigenvalues (or singular values) leave open any basis of their space. Ther
 taken as 0, and a difference within the rounding error of the eigenvalues as none. So nothing is
 NaN, and functions of the eigenvalues, or of that space as a whole (the projection on it), have
 their gradient. What is lost is how eigenvalues that are equal would part. It counts for V f(Λ) Vᴴ
-and for second derivatives, and no rule can tell it from the cotangents of V and Λ.
+and for second derivatives, and no rule can tell it from the cotangents of V and Λ: between equal
+eigenvalues the gradient is made with f'(λ), but V̄ holds f(λ), and Λ̄ only what is on the diagonal.
 """
 
 from __future__ import annotations
