@@ -94,6 +94,8 @@ def train(args: argparse.Namespace) -> None:
     """Load, train, measure, save."""
     train_set, test_set = tg.data.load_mnist(args.data, dtype=np.uint8)
     if args.images:
+        if min(args.images) < 1:
+            raise ValueError(f"--images must be at least 1, not {args.images}")
         train_set, test_set = (
             (x[:count], y[:count])
             for count, (x, y) in zip(args.images, (train_set, test_set), strict=True)

@@ -50,17 +50,17 @@ def init(
         architecture off it, all but the pooling window, which it is told.
 
     Raises:
-        ValueError: if the image is too small for the kernels and the pooling, or either is 0.
+        ValueError: if a count or a size is less than 1, or the image is too small for the kernels
+            and the pooling.
 
     >>> params = init(np.random.default_rng(0))
     >>> sum(p.size for p in tg.tree.leaves(params))
     1199882
     """
-    if kernel_size < 1 or pool < 1:
-        raise ValueError(
-            f"mnist_cnn.init: kernel_size and pool must be at least 1, "
-            f"they are {kernel_size} and {pool}"
-        )
+    single = {"kernel_size": kernel_size, "pool": pool, "classes": classes}
+    for name, counts in ({"filters": filters, "hidden": hidden} | single).items():
+        if np.any(np.less(counts, 1)):
+            raise ValueError(f"mnist_cnn.init: {name} must be at least 1, not {counts}")
     params: dict[str, dict[str, np.ndarray]] = {}
 
     def layer(name: str, shape: tuple[int, ...]) -> None:

@@ -35,8 +35,10 @@ def test_the_original_preset_is_the_original_setup():
         ("--epochs 0", "epochs must be at least 1"),
         ("--dropout 1.5", "rate must be at least 0 and below 1"),
         ("--learning-rate -1", "learning_rate"),
-        ("--images 0 10", "no examples"),
-        ("--pool 0", "pool"),
+        ("--images 10 -5", "images must be at least 1"),
+        ("--pool 0", "pool must be at least 1, not 0"),
+        ("--hidden 0", r"hidden must be at least 1, not \[0\]"),
+        ("--filters 4 -3", r"filters must be at least 1, not \[4, -3\]"),
     ],
 )
 def test_a_wrong_flag_ends_with_one_sentence(flags, text, tmp_path):
