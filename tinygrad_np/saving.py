@@ -67,6 +67,12 @@ def load(path: str | os.PathLike[str]) -> Any:
     Raises:
         OSError: where the file is missing or cannot be read.
         ValueError: where it is damaged, or was not written by `save`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/params.npz", {"bias": np.zeros(2)})
+    ...     load(f"{folder}/params.npz")
+    {'bias': array([0., 0.])}
     """
     import json
 

@@ -76,7 +76,7 @@ def hvp(f: Function, primals: Sequence[Any], vectors: Sequence[Any]) -> Any:
     return products if len(products) > 1 else products[0]
 
 
-def jacobian(f: Function, argnums: Any = 0) -> Function:
+def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """A function that returns all derivatives of all outputs of `f`.
 
     They are computed row by row with `f`'s pullback, or column by column with its transpose if it
@@ -129,7 +129,7 @@ def _jacobian(name: str, f: Function, argnums: Any) -> Function:
     return derivatives
 
 
-def hessian(f: Function, argnums: Any = 0) -> Function:
+def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """A function that returns all second derivatives of a scalar function: `jacobian(grad(f))`.
 
     Args, returns and raises as `jacobian`: for each array of the argument (for each of `argnums`),

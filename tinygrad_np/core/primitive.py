@@ -175,7 +175,13 @@ class Primitive:
         return bound.args, bound.kwargs
 
     def __repr__(self) -> str:
-        return f"<primitive {self.name}>"
+        import inspect
+
+        try:
+            arguments = str(inspect.signature(self.forward))
+        except ValueError:  # a function of NumPy's that doesn't tell
+            arguments = ""
+        return f"<primitive {self.name}{arguments}>"
 
 
 class _Each:
@@ -222,6 +228,13 @@ def primitive(
 
     Returns:
         The `Primitive`: call it like the function, and give it its VJPs with `.defvjp`.
+
+    >>> @primitive
+    ... def cube(x):
+    ...     return x**3
+    >>> cube.defvjp(lambda g, output, x: g * 3 * x**2)
+    >>> cube
+    <primitive cube(x)>
     """
     if forward is None:
         return functools.partial(primitive, name=name, flops=flops)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -51,12 +51,12 @@ def _mode(**changes: bool) -> Iterator[None]:
         mode.reset(token)
 
 
-def recording() -> Any:
+def recording() -> AbstractContextManager[None]:
     """A context in which operations are recorded, also inside `no_grad`."""
     return _mode(recording=True)
 
 
-def no_grad() -> Any:
+def no_grad() -> AbstractContextManager[None]:
     """A context, for this thread only, in which operations are not recorded.
 
     >>> x = Tensor(2.0, requires_grad=True)
@@ -67,7 +67,7 @@ def no_grad() -> Any:
     return _mode(recording=False)
 
 
-def detect_anomaly() -> Any:
+def detect_anomaly() -> AbstractContextManager[None]:
     """A context in which the first operation or VJP that makes a NaN or an infinity raises.
 
     Raises:

@@ -119,7 +119,9 @@ def _fresh(arg: Any, what: str) -> Any:
     return tree.map(wrap, arg)
 
 
-def value_and_grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
+def value_and_grad(
+    f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Function:
     """A function that returns both `f(*args)` and the gradient of `f` at `args`.
 
     Args:
@@ -142,7 +144,7 @@ def value_and_grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Func
     return _value_and_grad(f, argnums, has_aux, "value_and_grad")
 
 
-def grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
+def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """A function that returns the gradient of `f`: like `value_and_grad`, without the value.
 
     With `has_aux` it returns `(gradient, aux)`.

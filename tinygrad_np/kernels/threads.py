@@ -51,7 +51,11 @@ _blas_threads: list[int] = []  # what to give back to each BLAS when the last of
 
 
 def get_num_threads() -> int:
-    """The number of threads that the kernels use; at first, the cores this process may run on."""
+    """The number of threads that the kernels use; at first, the cores this process may run on.
+
+    >>> get_num_threads() >= 1
+    True
+    """
     return _num_threads
 
 

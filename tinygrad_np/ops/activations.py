@@ -42,6 +42,9 @@ def leaky_relu(x, negative_slope=0.2):
     """y = x for x > 0, negative_slope · x elsewhere; the derivative is 1 or the slope.
 
     Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network acoustic models" (2013).
+
+    >>> leaky_relu(np.array([-1.0, 0.0, 2.0]))
+    array([-0.2,  0. ,  2. ])
     """
     return np.where(x > 0, x, negative_slope * x)
 
@@ -55,6 +58,9 @@ def elu(x, alpha=1.0):
 
     Clevert, Unterthiner, Hochreiter, "Fast and accurate deep network learning by exponential
     linear units" (2016).
+
+    >>> elu(np.array([-1.0, 0.0, 2.0])).round(4)
+    array([-0.6321,  0.    ,  2.    ])
     """
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
@@ -104,7 +110,11 @@ softplus.defvjp(lambda g, y, x: g * sigmoid(x))
 
 @primitive
 def softsign(x):
-    """y = x / (1 + |x|). The derivative is 1 / (1 + |x|)²."""
+    """y = x / (1 + |x|). The derivative is 1 / (1 + |x|)².
+
+    >>> softsign(np.array([-1.0, 0.0, 3.0]))
+    array([-0.5 ,  0.  ,  0.75])
+    """
     return x / (1 + np.abs(x))
 
 
