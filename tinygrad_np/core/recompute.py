@@ -22,6 +22,9 @@ def checkpoint(f: Function) -> Function:
     back comes to it, `f` runs again, and what it records then lives for that long. With a network
     of n layers cut into √n such functions, memory grows with √n instead of n.
 
+    Put a choice such as np.where, which hides infinite derivatives, into `f`: around the call it
+    hides none inside, and 0 · ∞ is NaN.
+
     Args:
         f: a function of arrays or trees of arrays that returns an array or a tree of arrays, and
             the same each time; from a `numpy.random.Generator` among its arguments it draws the

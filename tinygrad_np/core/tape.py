@@ -120,10 +120,6 @@ class Record:
         """Whether a backward pass has let go of the values."""
         return self.args is None
 
-    def release(self) -> None:
-        """Let go of the values."""
-        self.args, self.parents, self.output = None, (), None
-
     def as_tensors(self) -> tuple[Any, list[Any]]:
         """Output and arguments as tensors that are still on the tape, for recorded VJPs."""
         args = list(self.args)
@@ -300,7 +296,7 @@ def walk_back(
                 else:
                     cotangents[node] = cotangent
         if release:
-            record.release()
+            record.args, record.parents, record.output = None, (), None
     return cotangents
 
 
@@ -327,7 +323,7 @@ def pull_back(
         found = walk_back(tape, seeds, **options)
         if all(np.isfinite(g).all() for g in found.values()):
             for record in tape.records if release else ():
-                record.release()
+                record.args, record.parents, record.output = None, (), None
             return found
     options.update(differentiable=differentiable, release=release)
     return walk_back(tape, cotangents, uses=_uses(tape, cotangents), **options)
@@ -335,14 +331,12 @@ def pull_back(
 
 def _leaves_out(tape: Tape) -> bool:
     """Whether an operation left out elements that another one on the tape computed."""
-    return any(
-        (record.op.chooses or "where" in record.params)
-        and any(
-            parent.record is not None and parent.record.index >= tape.records[0].index
-            for _, parent in record.parents
-        )
-        for record in tape.records
-    )
+    for record in tape.records:
+        if record.op.chooses or "where" in record.params:
+            for _, parent in record.parents:
+                if parent.record is not None and parent.record.index >= tape.records[0].index:
+                    return True
+    return False
 
 
 def _uses(tape: Tape, cotangents: dict[Any, Any]) -> dict[Any, Any]:
