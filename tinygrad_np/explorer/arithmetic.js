@@ -238,12 +238,13 @@ function fewTerms(parts, row, factor, labels) {
 const dense = {
   out(s, index) {
     const [x, kernel, bias] = s.ins, rows = index.slice(0, -1), j = index.at(-1), n = kernel.shape[0];
+    const label = (i) => `x${indexText([...rows, i])} · kernel[${i}, ${j}]`;
     let terms, rest = null;
     if (s.largest) {
-      ({ terms, rest } = fewTerms(s.largest.forward, j, (i) => x.get([...rows, i]), (i) => `x[${i}] · kernel[${i}, ${j}]`));
+      ({ terms, rest } = fewTerms(s.largest.forward, j, (i) => x.get([...rows, i]), label));
       terms.push({ label: `the other ${n - terms.length} terms`, value: rest });
     } else {
-      terms = range(0, n).map((i) => ({ label: `x[${i}] · kernel[${i}, ${j}]`, at: i, cells: [{ a: x.get([...rows, i]), b: kernel.get([i, j]), label: "" }] }));
+      terms = range(0, n).map((i) => ({ label: label(i), at: i, cells: [{ a: x.get([...rows, i]), b: kernel.get([i, j]), label: "" }] }));
     }
     const marks = { in0: terms.filter((t) => t.at !== undefined).map((t) => [[...rows, t.at], "there"]), in1: terms.filter((t) => t.at !== undefined).map((t) => [[t.at, j], "there"]), in2: [[[j], "there"]] };
     if (bias) terms.push({ label: `bias[${j}]`, value: bias.get([j]) });
@@ -253,11 +254,12 @@ const dense = {
     const [x, kernel] = s.ins, g = s.g;
     if (which === 0) {
       const rows = index.slice(0, -1), i = index.at(-1), n = kernel.shape[1];
+      const label = (j) => `gradient${indexText([...rows, j])} · kernel[${i}, ${j}]`;
       let terms;
       if (s.largest?.backward) {
-        const few = fewTerms(s.largest.backward, i, (j) => g.get([...rows, j]), (j) => `gradient[${j}] · kernel[${i}, ${j}]`);
+        const few = fewTerms(s.largest.backward, i, (j) => g.get([...rows, j]), label);
         terms = [...few.terms, { label: `the other ${n - few.terms.length} terms`, value: few.rest }];
-      } else terms = range(0, n).map((j) => ({ label: `gradient[${j}] · kernel[${i}, ${j}]`, at: j, cells: [{ a: g.get([...rows, j]), b: kernel.get([i, j]), label: "" }] }));
+      } else terms = range(0, n).map((j) => ({ label: label(j), at: j, cells: [{ a: g.get([...rows, j]), b: kernel.get([i, j]), label: "" }] }));
       const marks = { outgrad0: terms.filter((t) => t.at !== undefined).map((t) => [[...rows, t.at], "there"]), in1: terms.filter((t) => t.at !== undefined).map((t) => [[i, t.at], "there"]) };
       return { says: `This input went to all ${n} units. Each sends its gradient back through the weight that it gave to it.`, terms, marks };
     }
@@ -430,7 +432,7 @@ const anything = {
       }
       return { says: `It was used for ${cells.length} outputs; each sends back its gradient, times its slope.`, terms: [{ label: "outputs", cells }], marks: { outgrad0: cells.map(({ at }) => [at, "there"]) } };
     }
-    return { says: "The operation's VJP worked this out from the gradients of all outputs; its formula and source are below.", terms: [], marks: {}, computed: true };
+    return { says: "The operation's VJP worked this out from the gradients of all outputs; its formula and source stand under the pictures.", terms: [], marks: {}, computed: true };
   },
 };
 // Elementwise operations whose operands may have been broadcast.
@@ -475,8 +477,7 @@ function gradientSum(value, index, frame) {
     const sent = frame.sent[`${number}/${position}`];
     if (sent) terms.push({ label: `from #${number} ${DATA.records[number].op}`, value: sent.get(index) });
   }
-  const isResult = value === DATA.records.at(-1).outputs[0] && DATA.records.length > 0;
-  if (isResult) {
+  if (value === RESULT) {
     const seed = frame.seed.get(index);
     terms.unshift({ label: "the start", value: seed });
     if (terms.length === 1) return { says: seed === 1 ? "This is the result itself: if it grows by something, the result grows by as much. So its gradient is 1, and here the backward pass starts." : "The backward pass starts here, with the cotangent that was given.", terms, marks: {} };
@@ -493,26 +494,30 @@ function answer(record, key, index, frame) {
     return takeApart(record, key, index, frame);
   } catch (error) {
     if (!(error instanceof TooMany)) throw error;
-    const array = pictures.get(key).array, value = array.get(index);
+    const array = arrayOf(record, key, frame), value = array.get(index);
     return { says: "", terms: [], marks: { [key]: [[index, "here"]] }, partly: true, array, value, result: value };
   }
+}
+function arrayOf(record, key, frame) {
+  const [, part, k] = key.match(/^([a-z]+)(\d+)$/);
+  if (part === "sent") return frame.sent[`${record.index}/${k}`];
+  const value = ["out", "outgrad"].includes(part) ? record.outputs[k] : record.inputs[k].value;
+  return (["outgrad", "total"].includes(part) ? frame.grads : frame.values)[value];
 }
 function takeApart(record, key, index, frame) {
   const s = scene(record, frame), [, part, digits] = key.match(/^([a-z]+)(\d+)$/), k = Number(digits);
   const rule = RULES[record.op] && (RULES[record.op].fits?.(s) ?? true) ? RULES[record.op] : anything;
-  let found, array;
+  const array = arrayOf(record, key, frame);
+  let found;
   if (part === "out") {
-    array = s.outs[k];
     found = k === 0 ? rule.out(s, index) : { says: "A second output of the operation.", terms: [], marks: {}, computed: true };
   } else if (part === "outgrad" || part === "total") {
     const value = part === "total" ? record.inputs[k].value : record.outputs[k];
-    array = frame.grads[value];
     found = gradientSum(value, index, frame);
   } else {
-    array = part === "in" ? s.ins[k] : s.sent(k);
     const sent = s.sent(k);
     if (part === "in" && !sent) found = { says: "An input, as it came.", terms: [], marks: {}, given: true };
-    else if (record.outputs.length > 1 && rule === anything) found = { says: "The operation's VJP worked this out; its formula and source are below.", terms: [], marks: {}, computed: true };
+    else if (record.outputs.length > 1 && rule === anything) found = { says: "The operation's VJP worked this out; its formula and source stand under the pictures.", terms: [], marks: {}, computed: true };
     else {
       found = rule.sent(s, k, index);
       if (part === "in") found = { ...found, about: "sent" };

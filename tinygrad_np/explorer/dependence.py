@@ -19,6 +19,19 @@ LARGEST_SOURCE = 1 << 16
 LARGEST_SLOPES = 1 << 22
 
 
+def is_factor(record: Record, position: int) -> bool:
+    """Whether a VJP multiplies the cotangent by numbers: a complex one may conjugate it first."""
+    y = record.output
+    if not isinstance(y, np.ndarray) or y.dtype.kind != "c":
+        return True
+    vjp = record.op.vjps[position]
+    with no_grad(), np.errstate(all="ignore"):
+        real, imaginary = (
+            vjp(np.full_like(y, g), y, *record.args, **record.params) for g in (1, 1j)
+        )
+    return np.allclose(np.multiply(real, 1j), imaginary, equal_nan=True)
+
+
 def local_derivative(record: Record, position: int) -> np.ndarray | None:
     """dy/dx of an elementwise operation, for every element; None where shapes differ.
 

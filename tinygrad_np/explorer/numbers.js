@@ -83,6 +83,9 @@ function brief(value) {
 const shapeText = (shape) => `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
 const indexText = (index) => (index.length ? `[${index.join(", ")}]` : "");
 
+// The value that the function returned.
+const RESULT = DATA.result;
+
 // One run of the function: its arrays, unpacked when they are first looked at.
 const frames = DATA.frames.map(() => null);
 async function unpack(i) {
@@ -97,7 +100,6 @@ async function unpack(i) {
   const all = (table) => Object.fromEntries(Object.entries(table).map(([k, n]) => [k, pick(n)]));
   frames[i] = {
     step: described.step,
-    batchLoss: described.batchLoss,
     values: described.values.map(pick),
     grads: described.grads.map(pick),
     seed: pick(described.seed),

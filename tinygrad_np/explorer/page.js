@@ -19,7 +19,6 @@ function valueName(value) {
   if (info.madeBy !== null) return `#${info.madeBy}`;
   return info.needsGrad ? "input" : "constant";
 }
-const headline = (record) => record.op;
 
 // ---- the tape
 
@@ -92,7 +91,7 @@ function makeRow(record) {
   const twice = record.outputs.some((v) => DATA.values[v].uses.length > 1);
   const button = element("button", { class: "row", onclick: () => choose(record.index) },
     element("span", { class: "number" }, `#${record.index}`),
-    element("span", { class: "op" }, headline(record)),
+    element("span", { class: "op" }, record.op),
     element("span", { class: "shape" }, outs),
     element("span", { class: "leaves" }, leaves.map((i) => valueName(i.value)).join(", ")),
     twice ? element("span", { class: "fan", title: "its output is used more than once" }, `used ${Math.max(...record.outputs.map((v) => DATA.values[v].uses.length))}×`) : null,
@@ -148,7 +147,7 @@ function makeOperation() {
   pictures = new Map();
   const later = element("span", {}, "Its gradient comes on the way back, at ", element("button", { class: "link", onclick: () => go(backStep) }, `step ${backStep + 1}`), ".");
   const none = "No gradient: the result does not depend on it, or nobody needs it.";
-  const parts = [element("h2", {}, element("span", { class: "number" }, `#${number} `), headline(record), element("span", { class: "direction" }, forward ? " forward" : " backward"))];
+  const parts = [element("h2", { tabindex: -1 }, element("span", { class: "number" }, `#${number} `), record.op, element("span", { class: "direction" }, forward ? " forward" : " backward"))];
   if (explanation?.summary) parts.push(element("p", { class: "summary" }, explanation.summary));
   const call = record.calls.findLast((c) => c[2]);
   if (call) parts.push(element("p", { class: "line" }, "in ", element("code", {}, `${call[1]}()`), ": ", element("code", {}, call[2])));
@@ -197,9 +196,11 @@ function makeOperation() {
     parts.push(element("details", { class: "mathematics" }, element("summary", {}, "The mathematics"), forwardText, explanation.derivation ? element("h4", {}, "The derivation of its VJP") : null, derivation));
     parts.push(element("details", { class: "source" }, element("summary", {}, "The source of its VJP"), element("p", {}, element("code", {}, explanation.location)), element("pre", { tabindex: 0, role: "region", "aria-label": "source of the VJP" }, element("code", {}, explanation.source))));
   }
+  const focused = document.activeElement, had = $("operation").contains(focused), key = had && focused.closest("[data-key]")?.dataset.key;
   const openBefore = new Set([...$("operation").querySelectorAll("details[open]")].map((d) => d.className));
   $("operation").replaceChildren(...parts);
   for (const details of $("operation").querySelectorAll("details")) details.open = openBefore.has(details.className);
+  return () => had && (pictures.get(key)?.body ?? $("operation").querySelector("h2")).focus({ preventScroll: true });
 }
 
 // ---- one number
@@ -209,6 +210,8 @@ function point(key, index, hold, byKey) {
   if (hold && state.held && state.held.key === key && String(state.held.index) === String(index)) return release();
   state.held = hold ? { key, index } : byKey ? null : state.held;
   read(key, index);
+  if (hold || byKey) $("said").textContent = $("reading").querySelector(".head").innerText;
+  if (byKey && isHidden(pictures.get(key).boxOf(index))) bringIntoView(key, index);
 }
 function release() {
   state.held = null;
@@ -219,6 +222,7 @@ const TITLES = { in: "input", out: "output", sent: "gradient sent back to", outg
 function read(key, index) {
   const record = DATA.records[recordAt(state.step)];
   const found = answer(record, key, index, frame);
+  if (state.held?.from && found.marks.outgrad0) found.marks.outgrad0.push([state.held.from, "here"]);
   for (const [k, picture] of pictures) picture.mark(found.marks[k] ?? []);
   const [, part, digits] = key.match(/^([a-z]+)(\d+)$/);
   const name = ["out", "outgrad"].includes(part) ? (record.outputs.length > 1 ? digits : "") : record.names[Number(digits)];
@@ -255,7 +259,7 @@ function sumTable(found, write_) {
       const t = found.terms[i], cell = t.cells?.length === 1 ? t.cells[0] : null;
       const product = cell && cell.b !== undefined ? `${brief(cell.a)} × ${brief(cell.b)}` : "";
       const label = nested && t.cells?.length > 1 ? element("button", { class: "link", onclick: () => show(i) }, t.label) : t.label;
-      return element("tr", { "data-term": write(t.value) }, element("th", { scope: "row" }, label), element("td", { class: "product" }, product), element("td", { class: "term", title: write(t.value) }, brief(t.value)));
+      return element("tr", { "data-term": write(t.value), class: i === order[0] && found.terms.length > 1 ? "most" : null }, element("th", { scope: "row" }, label), element("td", { class: "product" }, product), element("td", { class: "term", title: write(t.value) }, brief(t.value)));
     });
     if (rest.length) {
       const value = addUp(rest.map((i) => found.terms[i].value));
@@ -263,8 +267,9 @@ function sumTable(found, write_) {
     }
     parts.push(element("div", { class: "terms" }, element("table", { class: "sum" }, element("tbody", {}, ...lines))));
     if (nested) {
-      const first = order.find((i) => found.terms[i].cells?.length > 1);
-      if (first !== undefined) { show(first); parts.push(opened); }
+      const most = (t) => (t.cells ?? []).reduce((top, cell) => Math.max(top, size(product(cell))), -1);
+      show(order.reduce((first, i) => (most(found.terms[i]) > most(found.terms[first]) ? i : first)));
+      parts.push(opened);
     }
   }
   const sum = found.how === "largest"
@@ -286,7 +291,7 @@ function cellsOf(term, how) {
   const order = cells.map((_, i) => i).sort((p, q) => size(cells[q].value) - size(cells[p].value));
   const shown = cells.length <= SHOWN + 1 ? cells.map((_, i) => i) : order.slice(0, SHOWN).sort((p, q) => p - q);
   const rest = order.slice(SHOWN).filter((i) => !shown.includes(i));
-  const lines = shown.map((i) => element("tr", { "data-cell": write(cells[i].value) }, element("th", { scope: "row" }, cells[i].label || ""), element("td", { class: "product" }, text(cells[i])), element("td", { class: "term" }, cells[i].b === undefined ? "" : brief(cells[i].value))));
+  const lines = shown.map((i) => element("tr", { "data-cell": write(cells[i].value), class: i === order[0] && cells.length > 1 ? "most" : null }, element("th", { scope: "row" }, cells[i].label || term.label), element("td", { class: "product" }, text(cells[i])), element("td", { class: "term" }, cells[i].b === undefined ? "" : brief(cells[i].value))));
   if (rest.length) {
     const sum = addUp(rest.map((i) => cells[i].value));
     const zeros = rest.filter((i) => cells[i].value === 0).length;
@@ -320,19 +325,19 @@ async function show() {
   frame = await unpack(state.frame);
   const number = recordAt(state.step);
   $("step").value = state.step;
-  for (const fold of [...folds]) if (fold.from <= number && number <= fold.to && fold.inner.hidden) open(fold, true);
-  for (let again = true; again;) {
-    again = false;
-    for (const fold of [...folds]) if (fold.from <= number && number <= fold.to && fold.inner.hidden) { open(fold, true); again = true; }
-  }
+  // opening one adds those within it to the list
+  for (const fold of folds) if (fold.from <= number && number <= fold.to && fold.inner.hidden) open(fold, true);
   for (const n of rows.keys()) refreshRow(n);
   const words = inWords();
   $("status").textContent = words;
   $("step").setAttribute("aria-valuetext", words.split(":")[0]);
+  const pressed = document.activeElement;
   $("first").disabled = $("back").disabled = state.step === 0;
   $("last").disabled = $("next").disabled = state.step === 2 * COUNT - 1;
-  makeOperation();
+  if (pressed.disabled) $("play").focus(); // what is disabled loses it
+  const focusAgain = makeOperation();
   putOperation();
+  focusAgain();
   keepInView(rows.get(number)?.button);
   if (state.held && pictures.has(state.held.key)) read(state.held.key, state.held.index);
   document.body.dataset.step = state.step;
@@ -365,9 +370,8 @@ async function makeTraining() {
   $("training").hidden = false;
   $("frame").max = DATA.frames.length - 1;
   $("frame").value = state.frame;
-  const result = DATA.records.at(-1).outputs[0];
   const losses = [];
-  for (const i of DATA.frames.keys()) losses.push(Number((await unpack(i)).values[result].at_(0)));
+  for (const i of DATA.frames.keys()) losses.push(Number((await unpack(i)).values[RESULT].at_(0)));
   const label = element("output", { id: "frame-label" });
   const svg = curve(losses);
   $("training").append(label, svg);
@@ -404,6 +408,23 @@ function curve(losses) {
   return svg;
 }
 
+// ---- what is in view
+
+// Scroll so that an element of a picture stands in what the bar and the dock leave free: with the
+// gradient of the output, else with the whole picture, if there is room.
+const free = () => [$("bar").getBoundingClientRect().bottom, $("dock").getBoundingClientRect().top];
+const isHidden = (box) => box.top < free()[0] || box.bottom > free()[1];
+function bringIntoView(key, index) {
+  const picture = pictures.get(key);
+  if (picture.table) picture.drawnAt(picture.cell(index)).scrollIntoView({ block: "nearest", inline: "nearest" });
+  const cell = picture.boxOf(index), figure = picture.root.getBoundingClientRect();
+  const [top, bottom] = free(), room = bottom - top;
+  const above = pictures.get("outgrad0")?.root.getBoundingClientRect() ?? figure;
+  const boxes = [{ top: Math.min(above.top, figure.top), bottom: figure.bottom }, figure, cell];
+  const box = boxes.find((b) => b.bottom - b.top < room - 16) ?? cell;
+  scrollBy(0, (box.top + box.bottom) / 2 - top - room / 2);
+}
+
 // ---- the tour
 
 function showTour(stops, k) {
@@ -417,19 +438,18 @@ function showTour(stops, k) {
   state.stop = k;
   const stop = stops[k];
   frameReady().then(async () => {
-    const [key, index] = stop.point ? stop.point(frame) : [null, null];
-    await go(stop.step, key ? { key, index } : null);
+    await go(stop.step, stop.point ?? null);
     const text = typeof stop.text === "function" ? stop.text(frame) : stop.text;
     const last = k === stops.length - 1;
-    const next = element("button", { class: "primary", onclick: () => showTour(stops, last ? null : k + 1) }, last ? "Done" : "Next");
+    const next = element("button", { class: "primary", "aria-describedby": "tour-text", onclick: () => showTour(stops, last ? null : k + 1) }, last ? "Done" : "Next");
     panel.hidden = false;
     panel.replaceChildren(
-      element("p", { "aria-live": "polite" }, text),
+      element("p", { id: "tour-text" }, text),
       element("div", { class: "buttons" }, element("button", { disabled: k === 0, onclick: () => showTour(stops, k - 1) }, "Back"), next, element("span", { class: "count" }, `${k + 1} of ${stops.length}`), element("button", { class: "link", onclick: () => showTour(stops, null) }, "End the tour")));
     next.focus({ preventScroll: true });
-    const shown = wide.matches ? document.querySelector("main") : rows.get(recordAt(stop.step))?.button;
-    if (key && pictures.has(key)) pictures.get(key).root.scrollIntoView({ block: "center" });
-    else shown?.scrollIntoView({ block: "nearest" });
+    $("dock").scrollTop = 0;
+    if (stop.point) bringIntoView(stop.point.key, stop.point.index);
+    else rows.get(recordAt(stop.step))?.button.scrollIntoView({ block: "nearest" });
   });
 }
 const frameReady = async () => { frame = await unpack(state.frame); };
@@ -438,6 +458,10 @@ const frameReady = async () => { frame = await unpack(state.frame); };
 
 async function start() {
   readColours();
+  // what gets the focus stays clear of the bar and the dock
+  new ResizeObserver(() => {
+    document.documentElement.style.scrollPadding = `${$("bar").offsetHeight}px 0 ${$("dock").offsetHeight}px`;
+  }).observe($("dock"));
   document.querySelector("h1").textContent = DATA.title;
   $("step").max = 2 * COUNT - 1;
   frame = await unpack(state.frame);
@@ -452,11 +476,10 @@ async function start() {
     $("help").hidden = !$("help").hidden;
     $("show-help").setAttribute("aria-expanded", String(!$("help").hidden));
   });
-  const stops = makeTour();
-  $("start-tour").hidden = stops.length === 0;
-  $("start-tour").addEventListener("click", () => showTour(stops, 0));
+  $("start-tour").hidden = tourLeaf() === undefined;
+  $("start-tour").addEventListener("click", () => showTour(makeTour(frame), 0));
   document.addEventListener("keydown", (event) => {
-    if (event.altKey || event.ctrlKey || event.metaKey || event.target.matches("input, select")) return;
+    if (event.altKey || event.ctrlKey || event.metaKey || event.target.matches("input, pre")) return;
     const keys = { ArrowLeft: () => go(state.step - 1), ArrowRight: () => go(state.step + 1), Home: () => go(0), End: () => go(2 * COUNT - 1), p: () => play(state.playing === null), P: () => play(state.playing === null), Escape: release };
     if (!(event.key in keys)) return;
     event.preventDefault();

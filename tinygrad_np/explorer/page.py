@@ -131,7 +131,6 @@ class _Run:
         grads = [self._gradient(value) for value in self.values]
         frame: dict[str, Any] = {
             "step": None if self.snapshot is None else int(self.snapshot.step),
-            "batchLoss": None if self.snapshot is None else _number(self.snapshot.loss),
             "values": [add(value.data, value.images) for value in self.values],
             "grads": [
                 None if g is None else add(g, value.images)
@@ -156,6 +155,8 @@ class _Run:
                     continue
                 images = known[id(record.args[position])].images
                 frame["sent"][place] = add(sent, images)
+                if not dependence.is_factor(record, position):
+                    continue
                 slope = dependence.local_derivative(record, position)
                 if slope is not None:
                     frame["slopes"][place] = add(slope, images)
@@ -244,9 +245,15 @@ def _write(runs: list[_Run], path: Any, title: str) -> Path:
     frames = [run.frame(limit) for run in runs]
     blobs = [frame.pop("blob") for frame in frames]
     run = runs[-1]
+    numbers = {
+        (value.node, value.position) if value.node is not None else id(value.data): i
+        for i, value in enumerate(run.values)
+    }
     explanations = {record.op.name: explain_operation(record.op)._asdict() for record in run.tape}
+    (output,) = run.tape.outputs
     data = {
         "title": title,
+        "result": numbers[output.record or output, output.position],
         "values": [
             {
                 "name": value.name,
@@ -259,7 +266,7 @@ def _write(runs: list[_Run], path: Any, title: str) -> Path:
             }
             for value in run.values
         ],
-        "records": _records(run),
+        "records": _records(run, numbers),
         "explanations": explanations,
         "frames": frames,
     }
@@ -287,11 +294,7 @@ def _write(runs: list[_Run], path: Any, title: str) -> Path:
     return path
 
 
-def _records(run: _Run) -> list[dict[str, Any]]:
-    numbers = {
-        (value.node, value.position) if value.node is not None else id(value.data): i
-        for i, value in enumerate(run.values)
-    }
+def _records(run: _Run, numbers: dict[Any, int]) -> list[dict[str, Any]]:
     records = []
     for number, record in enumerate(run.tape):
         parents = dict(record.parents)

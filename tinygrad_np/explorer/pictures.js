@@ -43,6 +43,7 @@ class Picture {
     Object.assign(this, { key, array, label, onPoint });
     this.axes = layout(array, kernel);
     this.fixed = new Map(this.axes.fixed.map((axis) => [axis, 0]));
+    this.inputs = new Map();
     this.marks = [];
     this.cursor = null;
     this.measure(width, 420);
@@ -128,18 +129,45 @@ class Picture {
     ];
   }
 
+  // The rectangle of the window in which an element is drawn; of the whole picture, if it is not.
+  boxOf(index) {
+    const cell = this.cell(index), whole = this.body.getBoundingClientRect();
+    if (!cell) return whole;
+    if (this.table) return this.drawnAt(cell).getBoundingClientRect();
+    const zoom = whole.width / this.pixelWidth, top = whole.top + this.corner(cell)[1] * zoom;
+    return { top, bottom: top + this.scale * zoom };
+  }
+
+  // The table's cell.
+  drawnAt({ row, col }) { return this.body.querySelector(`td[data-row="${row}"][data-col="${col}"]`); }
+
   selectors() {
     return [...this.fixed.keys()].filter((axis) => this.array.counts[axis] > 1).map((axis) => {
       const name = axis === 0 ? "first axis" : `axis ${axis}`;
       const input = element("input", { type: "number", min: 0, max: this.array.counts[axis] - 1, value: 0 });
+      this.inputs.set(axis, input);
       input.addEventListener("input", () => {
         const n = Number(input.value);
         if (!(n >= 0 && n < this.array.counts[axis])) return;
         this.fixed.set(axis, Math.floor(n));
+        this.marks = [];
         this.draw();
       });
       return element("label", { class: "selector" }, `index along the ${name} (0 to ${this.array.counts[axis] - 1}) `, input);
     });
+  }
+
+  // Where all of these elements are at other places along the fixed axes: show those places.
+  turnTo(marks) {
+    if (!marks.length || marks.some(([index]) => this.cell(index))) return;
+    const [index] = marks.find(([, kind]) => kind === "here") ?? marks[0];
+    for (const axis of this.fixed.keys()) {
+      const place = this.array.where[axis] ? this.array.where[axis].get(index[axis]) : index[axis];
+      if (place === undefined) return;
+      this.fixed.set(axis, place);
+      if (this.inputs.has(axis)) this.inputs.get(axis).value = place;
+    }
+    this.fill();
   }
 
   legend() {
@@ -223,28 +251,31 @@ class Picture {
   }
 
   draw() {
+    this.fill();
+    this.mark(this.marks);
+  }
+
+  fill() {
     if (this.table) {
       for (const cell of this.body.querySelectorAll("td[data-row]")) {
         const value = this.array.get(this.index(0, Number(cell.dataset.row), Number(cell.dataset.col)));
         cell.textContent = brief(value);
         cell.title = this.array.write(value);
       }
-      return;
-    }
-    paint(this, this.canvas);
-    this.mark(this.marks);
+    } else paint(this, this.canvas);
   }
 
   // Outline cells: `marks` are [index, kind] pairs; kinds are "here" and "there".
   mark(marks) {
     this.marks = marks;
+    this.turnTo(marks);
     const cells = marks.map(([index, kind]) => [this.cell(index), kind]).filter(([cell]) => cell);
     const here = cells.find(([, kind]) => kind === "here");
     this.cursor = here ? here[0] : null;
     if (this.table) {
       for (const td of this.body.querySelectorAll(".here, .there")) td.classList.remove("here", "there");
       for (const [{ row, col }, kind] of cells) {
-        this.body.querySelector(`td[data-row="${row}"][data-col="${col}"]`)?.classList.add(kind);
+        this.drawnAt({ row, col })?.classList.add(kind);
       }
       return;
     }

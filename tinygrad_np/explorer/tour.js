@@ -1,30 +1,39 @@
 "use strict";
 // A guided walk along one gradient: from the result back to one leaf, operation by operation.
 
-// The records from the leaf to the result, and at which input each is entered.
-function pathToResult(leaf) {
-  const path = [];
-  let value = leaf;
+// The way that a gradient came, from the result to the strongest element of a leaf: for each
+// operation the input and the element that it sends back to, and the output element that most
+// of it came from.
+function trail(leaf, frame) {
+  const way = [];
+  let value = leaf, index = strongest(frame.grads[leaf]);
   for (;;) {
-    const use = DATA.values[value].uses.find(([n, p]) => DATA.frames[0].sent[`${n}/${p}`] !== undefined);
-    if (!use) return path;
-    path.push({ number: use[0], position: use[1] });
-    const outs = DATA.records[use[0]].outputs;
-    value = outs.find((v) => DATA.values[v].uses.length > 0 && DATA.values[v].needsGrad) ?? outs[0];
+    const sent = ([number, position]) => size(frame.sent[`${number}/${position}`]?.get(index) ?? 0);
+    const uses = DATA.values[value].uses.filter(([n, p]) => frame.sent[`${n}/${p}`]);
+    if (!uses.length) return way;
+    const [number, position] = uses.reduce((best, use) => (sent(use) > sent(best) ? use : best));
+    const record = DATA.records[number], { terms, marks } = answer(record, `sent${position}`, index, frame);
+    const parts = terms.flatMap((term) => (term.cells ?? []).map((cell) => size(product(cell))));
+    const places = marks.outgrad0 ?? [], next = record.outputs.find((v) => frame.grads[v]) ?? record.outputs[0];
+    const most = places.length === 1 ? 0 : parts.indexOf(parts.reduce((p, q) => Math.max(p, q), 0));
+    const known = places.length === 1 || (parts.length === places.length && most >= 0);
+    const from = known ? places[most][0] : strongest(frame.grads[next]);
+    way.unshift({ number, position, index, from, known, many: parts.length > 1 });
+    [value, index] = [next, from];
   }
 }
 
 // A filter if there is one, else the first leaf that gets a gradient.
 function tourLeaf() {
-  const leaves = DATA.values.map((v, i) => ({ ...v, i })).filter((v) => v.madeBy === null && v.needsGrad && v.uses.length);
+  const leaves = DATA.values.map((v, i) => ({ ...v, i })).filter((v) => v.madeBy === null && v.uses.some(([n, p]) => DATA.frames[0].sent[`${n}/${p}`] !== undefined));
   return (leaves.find((v) => v.kernel) ?? leaves[0])?.i;
 }
 
 function strongest(array) {
   let best = 0, place = 0;
   for (let k = 0; k < array.length; k++) {
-    const size = Math.abs(Number(array.at_(k)));
-    if (size > best) { best = size; place = k; }
+    const strength = size(array.at_(k));
+    if (strength > best) { best = strength; place = k; }
   }
   return array.indexOf(place);
 }
@@ -44,47 +53,52 @@ const ON_THE_WAY = {
   tanh: "The slope of tanh is 1 at 0 and nearly 0 where it is flat: there hardly any gradient passes.",
 };
 
-function makeTour() {
-  const leaf = tourLeaf();
-  if (leaf === undefined) return [];
-  const path = pathToResult(leaf), n = DATA.records.length;
-  if (!path.length) return [];
-  const name = DATA.values[leaf].name ?? "an input", entry = path[0], first = DATA.records[entry.number];
-  const what = DATA.values[leaf].kernel ? `the filters “${name}”` : `“${name}”`;
-  const result = DATA.records.at(-1);
-  const filter = DATA.values[leaf].kernel;
+function makeTour(frame) {
+  const leaf = tourLeaf(), way = trail(leaf, frame), entry = way.at(-1), n = DATA.records.length;
+  const first = DATA.records[entry.number], result = DATA.records.at(-1), scalar = DATA.values[RESULT].shape.map(() => 0);
+  const name = DATA.values[leaf].name ?? "an input", filter = DATA.values[leaf].kernel;
+  const what = filter ? `the filters “${name}”` : `“${name}”`;
+  const back = ({ number, position, index, from }) => ({ step: 2 * n - 1 - number, point: { key: `sent${position}`, index, from } });
+  const made = first.outputs.findIndex((v) => frame.grads[v]);
+  const resultKey = result.outputs.indexOf(RESULT);
   const stops = [
-    { step: 0, text: `A function made one number out of its inputs, in ${n} operation${n === 1 ? "" : "s"}. On this walk you follow one gradient, from that number back to ${what}, and see what each operation does with it. First the way forward.` },
+    { step: 0, text: `A function made one number out of its inputs, in ${n} operation${n === 1 ? "" : "s"}: they are listed in the order they ran. On this walk you follow one gradient, from that number back to ${what}, and see what each operation does with it. First the way forward.` },
     {
-      step: entry.number, point: (frame) => ["out0", strongest(frame.grads[first.outputs[0]] ?? frame.values[first.outputs[0]])],
-      text: filter ? `Operation #${entry.number} uses ${what}. Below is how one number of its output was made: a window of the input, times the weights of one filter, added up. Point at another number to see its window.` : `Operation #${entry.number} uses ${what}. Below is how one number of its output was made.`,
+      step: entry.number, point: { key: `out${made}`, index: entry.from },
+      text: filter ? `Operation #${entry.number} uses ${what}. Below is how one number of its output was made, the one with the thick outline: a window of the input, times the weights of one filter, added up. You will meet it again on the way back.` : `Operation #${entry.number} uses ${what}. Below is how one number of its output was made.`,
     },
-    { step: n - 1, point: () => ["out0", DATA.values[result.outputs[0]].shape.map(() => 0)], text: `The last operation gives the result. In training it is the loss: the smaller, the better. The question is: how should each number of ${what} change, to make it smaller? A gradient answers that for all of them at once.` },
-    { step: n, point: () => ["outgrad0", DATA.values[result.outputs[0]].shape.map(() => 0)], text: "The way back begins with a simple fact. If the result grows by 1, the result grows by 1: its gradient with respect to itself is 1." },
+    { step: n - 1, point: { key: `out${resultKey}`, index: scalar }, text: `Each operation works on what those before it made. The last one gives the result; in training it is the loss: the smaller, the better. How should each number of ${what} change, to make it smaller? Their gradients say: the gradient of a number is how much the result would grow for each unit that the number grows.` },
+    { step: n, point: { key: `outgrad${resultKey}`, index: scalar }, text: "The way back begins with a simple fact. If the result grows by 1, the result grows by 1: its gradient with respect to itself is 1. From here each operation takes the gradient of its output, and sends one back to each of its inputs." },
   ];
-  for (const [k, { number, position }] of path.slice().reverse().entries()) {
-    const record = DATA.records[number], last = k === path.length - 1;
-    if (last) break;
-    stops.push({
-      step: 2 * n - 1 - number,
-      point: (frame) => [`sent${position}`, strongest(frame.sent[`${number}/${position}`])],
-      text: `#${number}, ${record.op}. ${ON_THE_WAY[record.op] ?? "Its VJP turns the gradient of its output into the gradients of its inputs; the formula is below."} Below is the largest number that it sends back.`,
-    });
-    if (stops.length > 24) break;
+  for (const [k, here] of way.slice(0, -1).entries()) {
+    if (k === 20) { // a long way is cut short
+      stops.push({ step: 2 * n - 1 - entry.number, text: `So it goes on, through ${way.length - 1 - k} more operations. Here is the last of them.` });
+      break;
+    }
+    const record = DATA.records[here.number];
+    stops.push({ ...back(here), text: (frame) => `#${here.number}, ${record.op}. ${ON_THE_WAY[record.op] ?? "Its VJP turns the gradient of its output into the gradients of its inputs; formula and source stand under its pictures."} ${followed(here, way[k - 1], frame)}` });
   }
   stops.push({
-    step: 2 * n - 1 - entry.number, point: (frame) => [`sent${entry.position}`, strongest(frame.sent[`${entry.number}/${entry.position}`])],
-    text: filter
-      ? `Arrived. Each weight of a filter was used at every place of the image, so its gradient is a sum over all those places: pixel times gradient. The weight that is outlined has the largest one.`
-      : `Arrived at ${what}. This is the number that the whole way back was for.`,
+    ...back(entry),
+    text: (frame) => `Arrived. ${filter ? "Each weight of a filter was used at every place of the image, so its gradient is a sum over all those places: pixel times gradient." : `This is the gradient of ${what}.`} ${followed(entry, way.at(-2), frame)}`,
   });
   stops.push({
-    step: 2 * n - 1 - entry.number, point: (frame) => [`sent${entry.position}`, strongest(frame.sent[`${entry.number}/${entry.position}`])],
+    ...back(entry),
     text: (frame) => {
-      const sent = frame.sent[`${entry.number}/${entry.position}`], index = strongest(sent), g = Number(sent.get(index)), x = frame.values[leaf];
-      const again = DATA.values[leaf].uses.length > 1 ? " (through this use; it has others)" : "";
-      return `What it says: if ${name}${indexText(index)}, now ${x.write(x.get(index))}, grew by 0.001, the result would grow by about ${brief(0.001 * g)}${again}. So to make a loss smaller, this number has to ${g > 0 ? "shrink" : "grow"} a little. A training step does that to every number at once: number minus learning rate times gradient. That is all there is to it.`;
+      const { index } = entry, g = frame.grads[leaf].get(index), x = frame.values[leaf];
+      const says = isComplex(g) ? "" : ` So to make a loss smaller, this number has to ${g > 0 ? "shrink" : "grow"} a little.`;
+      return `What it says: if ${name}${indexText(index)}, now ${x.write(x.get(index))}, grew by 0.001, the result would grow by about ${brief(times(0.001, g))}.${says} A training step does that to every number at once: number minus learning rate times gradient. That is all there is to it.`;
     },
   });
   return stops;
+}
+// Where the number of the stop before went.
+function followed({ number, position, index, from, known, many }, before, frame) {
+  const record = DATA.records[number], sent = frame.sent[`${number}/${position}`].get(index);
+  const to = `${record.names[position]}${indexText(index)}, with the thick outline`;
+  if (!known) return `It sends back ${brief(sent)} to ${to}.`;
+  const outs = record.outputs.find((v) => frame.grads[v]), g = frame.grads[outs].get(from);
+  const came = before && frame.sent[`${before.number}/${before.position}`].get(before.index);
+  const others = came !== undefined && String(before.index) === String(from) && brief(came) !== brief(g) ? `${brief(came)} came from the stop before; with what its other uses sent, it is ${brief(g)}. ` : "";
+  return `${others}Follow the ${brief(g)}: ${many ? `it has the largest part in the ${brief(sent)} that comes back` : `${brief(sent)} comes back`} to ${to}.`;
 }
