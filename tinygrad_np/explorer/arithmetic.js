@@ -27,7 +27,7 @@ const size = (a) => Math.hypot(parts(a).re, parts(a).im);
 const product = ({ a, b }) => (b === undefined ? a : times(a, b));
 const addUp = (numbers) => numbers.reduce(plus, 0);
 
-const MOST_TERMS = 1 << 20;
+const MOST_TERMS = 1 << 16; // of a longer sum the page does not have all numbers
 class TooMany extends Error {}
 const missing = (cells) => cells.some(({ a, b, lone }) => a === undefined || (b === undefined && !lone));
 const lone = (a, label) => ({ a, lone: true, label });

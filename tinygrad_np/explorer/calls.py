@@ -62,7 +62,10 @@ def watch(f: Callable[..., Any], *args: Any) -> tuple[Any, dict[Record, list[Cal
     try:
         return f(*args), calls
     finally:
-        sys.setprofile(before)
+        if before is None or callable(before):
+            sys.setprofile(before)
+        else:  # cProfile's, in C, that goes on only in this way
+            before.enable()
         numbers.clear()  # the frames refer to this one
 
 

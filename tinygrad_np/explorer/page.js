@@ -44,10 +44,11 @@ function tree(records, depth = 0) {
 }
 function chunked(nodes) {
   if (nodes.length <= 100) return nodes;
-  const size = 50 ** Math.ceil(Math.log(nodes.length) / Math.log(50) - 1 + 1e-9) || 50;
+  let size = 50;
+  while (size * 50 < nodes.length) size *= 50;
   const chunks = [];
-  for (let k = 0; k < nodes.length; k += Math.max(50, size)) {
-    const part = nodes.slice(k, k + Math.max(50, size));
+  for (let k = 0; k < nodes.length; k += size) {
+    const part = nodes.slice(k, k + size);
     chunks.push({ name: null, records: part.flatMap((node) => node.records ?? [node]), nodes: chunked(part) });
   }
   return chunks;

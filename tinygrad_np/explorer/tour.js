@@ -59,6 +59,7 @@ function makeTour(frame) {
   const name = DATA.values[leaf].name ?? "an input", filter = DATA.values[leaf].kernel;
   const what = filter ? `the filters “${name}”` : `“${name}”`;
   const back = ({ number, position, index, from }) => ({ step: 2 * n - 1 - number, point: { key: `sent${position}`, index, from } });
+  const uses = DATA.values[leaf].uses.length;
   const made = first.outputs.findIndex((v) => frame.grads[v]);
   const resultKey = result.outputs.indexOf(RESULT);
   const stops = [
@@ -80,7 +81,7 @@ function makeTour(frame) {
   }
   stops.push({
     ...back(entry),
-    text: (frame) => `Arrived. ${filter ? "Each weight of a filter was used at every place of the image, so its gradient is a sum over all those places: pixel times gradient." : `This is the gradient of ${what}.`} ${followed(entry, way.at(-2), frame)}`,
+    text: (frame) => `Arrived. ${uses > 1 ? `Of ${uses} operations that use ${what}, this one sends most back; all that they send adds up. ` : ""}${filter ? "Each weight of a filter was used at every place of the image, so its gradient is a sum over all those places: pixel times gradient. " : ""}${followed(entry, way.at(-2), frame)}`,
   });
   stops.push({
     ...back(entry),
