@@ -58,7 +58,14 @@ def linear_algebra(a, b):
 
 
 def complexes(z):
-    return np.sum(np.abs(np.fft.fft(z * (1 + 2j))) ** 2)
+    return np.sum(np.abs(np.fft.fft(z * (1 + 2j))) ** 2) + np.real(
+        np.sum(np.conj(z) * z[::-1] * 2j)
+    )
+
+
+def heads(x, w):
+    q = np.transpose(np.reshape(x @ w, (3, 2, 2)), (1, 0, 2))
+    return np.sum((tg.softmax(q @ np.swapaxes(q, -1, -2)) @ q @ w[:2, :2]) ** 2)
 
 
 def pools(x, kernel):
@@ -78,6 +85,7 @@ FUNCTIONS = {
     "scalars": (scalars, -4.0, 2.0),
     "linear_algebra": (linear_algebra, rng.normal(size=(3, 3)), rng.normal(size=3)),
     "complexes": (complexes, rng.normal(size=4) + 1j * rng.normal(size=4)),
+    "heads": (heads, rng.normal(size=(3, 4)), rng.normal(size=(4, 4))),
     "pools": (pools, rng.normal(size=(2, 9, 8, 4)), rng.normal(size=(3, 2, 2, 6))),
 }
 
@@ -337,16 +345,66 @@ def test_two_thousand_operations_fold_by_the_function_that_made_them(chromium, t
     assert browser.complaints(chromium) == []
 
 
-def test_the_tour_follows_one_gradient_to_a_filter(chromium, cnn, small):
+def test_a_loop_of_thousands_of_operations_folds_by_number(chromium, tmp_path):
+    def steps(x):
+        for _ in range(2500):
+            x = x + 1
+        return x * 2
+
+    show(chromium, tg.explain(steps, 1.0, path=tmp_path / "page.html"))
+    assert chromium.execute_script("return document.querySelectorAll('.row').length") < 200
+    assert browser.complaints(chromium) == []
+
+
+def test_the_second_output_of_an_operation_may_be_the_result(chromium, tmp_path):
+    halves = np.array([3.0, 4.0])
+    path = tg.explain(lambda x: np.split(x, 2)[1], halves, path=tmp_path / "page.html")
+    show(chromium, path)
+    go(chromium, 1)
+    chromium.execute_script("read('outgrad1', [0])")
+    assert "This is the result itself" in chromium.find_element("id", "reading").text
+
+
+def test_pictures_turn_to_the_image_that_is_pointed_at(chromium, tmp_path):
+    path = tg.explain(*FUNCTIONS["pools"], path=tmp_path / "page.html")
+    show(chromium, path)
+    chromium.execute_script("read('out0', [1, 0, 0, 0])")
+    turned = "return [...pictures.get('in0').root.querySelectorAll('input')].map((i) => i.value)"
+    assert chromium.execute_script(turned) == ["1"]
+
+
+def test_the_focus_stays_where_it_was_when_the_operation_is_drawn_again(chromium, cnn):
+    from selenium.webdriver.common.keys import Keys
+
     show(chromium, cnn)
+    chromium.execute_script("pictures.get('in0').body.focus()")
+    go(chromium, 1)
+    focused = "return document.activeElement.closest('[data-key]')?.dataset.key"
+    assert chromium.execute_script(focused) == "in0"
+    chromium.execute_script("document.querySelector('#operation .link').focus()")
+    press(chromium, Keys.ENTER)
+    wait(chromium, "document.activeElement.tagName === 'H2'")
+
+
+@pytest.mark.parametrize("window", [{"width": 1280, "height": 800}, {"width": 390, "height": 844}])
+def test_the_tour_follows_one_gradient_to_a_filter(chromium, cnn, small, window):
+    show(chromium, cnn, **window)
     chromium.find_element("id", "start-tour").click()
-    texts = []
+    texts, sent = [], None
     for _ in range(40):
         wait(
             chromium,
             f"document.querySelector('#tour .count')?.textContent.startsWith('{len(texts) + 1} ')",
         )
         texts.append(chromium.find_element("css selector", "#tour p").text)
+        if len(texts) > 1:  # what it speaks of is neither above the view nor below the panel
+            assert not chromium.execute_script(
+                "return isHidden(pictures.get(state.held.key).boxOf(state.held.index))"
+            ), texts[-1]
+        followed = re.search(r"Follow the (\S+):", texts[-1])
+        if followed:
+            assert number(followed[1]) == pytest.approx(sent or 1, rel=1e-3)
+            (sent,) = attributes(chromium, "data-value")
         last = chromium.find_element("css selector", "#tour .primary")
         if last.text == "Done":
             break

@@ -274,23 +274,27 @@ const dense = {
   },
 };
 const matmul = {
-  fits: (s) => s.ins[0]?.shape.length === 2 && s.ins[1]?.shape.length === 2,
-  out(s, [i, j]) {
-    const [x, y] = s.ins;
-    const cells = range(0, x.shape[1]).map((k) => ({ a: x.get([i, k]), b: y.get([k, j]), label: `[${i}, ${k}] · [${k}, ${j}]` }));
-    return { says: `Row ${i} of the first, times column ${j} of the second, number by number, added up.`, terms: [{ label: "products", cells }], marks: { in0: cells.map((_, k) => [[i, k], "there"]), in1: cells.map((_, k) => [[k, j], "there"]) } };
+  fits: (s) => s.ins.every((x) => x?.shape.length >= 2), // a product for each place along the axes before
+  out(s, index) {
+    const [x, y] = s.ins, batch = index.slice(0, -2), [i, j] = index.slice(-2);
+    const cells = range(0, x.shape.at(-1)).map((k) => paired(s, [x, ...inBatch(x, batch, i, k)], [y, ...inBatch(y, batch, k, j)]));
+    return { says: `Row ${i} of the first, times column ${j} of the second, number by number, added up.`, terms: [{ label: "products", cells }], marks: { in0: cells.map((c) => [c.at[0], "there"]), in1: cells.map((c) => [c.at[1], "there"]) } };
   },
-  sent(s, which, [p, q]) {
-    const [x, y] = s.ins, g = s.g;
-    const cells = which === 0
-      ? range(0, y.shape[1]).map((j) => ({ a: g.get([p, j]), b: y.get([q, j]), label: `gradient[${p}, ${j}] · [${q}, ${j}]` }))
-      : range(0, x.shape[0]).map((i) => ({ a: x.get([i, p]), b: g.get([i, q]), label: `[${i}, ${p}] · gradient[${i}, ${q}]` }));
-    const marks = which === 0
-      ? { outgrad0: cells.map((_, j) => [[p, j], "there"]), in1: cells.map((_, j) => [[q, j], "there"]) }
-      : { outgrad0: cells.map((_, i) => [[i, q], "there"]), in0: cells.map((_, i) => [[i, p], "there"]) };
-    return { says: "Each product that it was a factor of sends the gradient back, times the other factor.", terms: [{ label: "products", cells }], marks };
+  sent(s, which, index) {
+    const mine = s.ins[which], other = s.ins[1 - which], g = s.g, [p, q] = index.slice(-2);
+    const own = String(index.slice(0, -2)), batches = [...indices(g.shape.slice(0, -2))].filter((b) => String(spread(b, mine.shape.slice(0, -2))) === own);
+    const cells = batches.flatMap((b) => (which === 0
+      ? range(0, other.shape.at(-1)).map((j) => paired(s, [g, ...b, p, j], [other, ...inBatch(other, b, q, j)]))
+      : range(0, other.shape.at(-2)).map((i) => paired(s, [g, ...b, i, q], [other, ...inBatch(other, b, i, p)]))));
+    return { says: "Each product that it was a factor of sends the gradient back, times the other factor.", terms: [{ label: "products", cells }], marks: { outgrad0: cells.map((c) => [c.at[0], "there"]), [`in${1 - which}`]: cells.map((c) => [c.at[1], "there"]) } };
   },
 };
+const inBatch = (x, batch, row, col) => [...spread(batch, x.shape.slice(0, -2)), row, col];
+// The product of two elements, each an array and its index.
+function paired(s, [x, ...i], [y, ...j]) {
+  const name = (array) => (array === s.g ? "gradient" : s.name(s.ins.indexOf(array)));
+  return { a: x.get(i), b: y.get(j), at: [i, j], label: `${name(x)}${indexText(i)} · ${name(y)}${indexText(j)}` };
+}
 
 // ---- sums and means
 

@@ -117,7 +117,9 @@ function refreshRow(number) {
   row.shown = wanted;
   const thumbs = row.button.querySelector(".thumbs");
   const v = DATA.records[number].outputs[0];
-  thumbs.replaceChildren(...[value ? frame.values[v] : null, gradient ? frame.grads[v] : null].filter((a) => a && a.length > 1).map((a) => {
+  const shown = [["value", value ? frame.values[v] : null], ["gradient", gradient ? frame.grads[v] : null]];
+  thumbs.replaceChildren(...shown.filter(([, a]) => a?.length).map(([what, a]) => {
+    if (a.size === 1) return element("span", {}, `${what} ${brief(a.at_(0))}`);
     const picture = Object.create(Picture.prototype);
     Object.assign(picture, { array: a, axes: layout(a, DATA.values[v].kernel), marks: [] });
     picture.fixed = new Map(picture.axes.fixed.map((axis) => [axis, 0]));
@@ -311,7 +313,7 @@ function inWords() {
     return `Step ${state.step + 1} of ${2 * COUNT}, forward: #${record.index} ${record.op} takes ${from || "numbers"} and makes ${shapeText(y.shape)}, ${size(y)}.`;
   }
   const to = record.inputs.map((i, k) => (frame.sent[`${record.index}/${k}`] ? record.names[k] ?? `input ${k}` : null)).filter(Boolean).join(", ");
-  const adds = record.inputs.some((i, k) => frame.sent[`${record.index}/${k}`] && DATA.values[i.value].uses.some(([n]) => n > record.index && frame.sent[`${n}/${DATA.values[i.value].uses.find(([m]) => m === n)[1]}`]));
+  const adds = record.inputs.some((i, k) => frame.sent[`${record.index}/${k}`] && DATA.values[i.value].uses.some(([n, p]) => n > record.index && frame.sent[`${n}/${p}`]));
   const start = state.step === COUNT ? "the way back starts. " : "";
   return `Step ${state.step + 1} of ${2 * COUNT}, backward: ${start}#${record.index} ${record.op} gets the gradient of its output${g ? `, ${size(g)},` : ""} and sends gradients to ${to || "nobody"}.${adds ? " One of them adds to what came back from another use." : ""}`;
 }
@@ -378,7 +380,8 @@ async function makeTraining() {
   $("training").append(label, svg);
   const say = () => {
     const step = DATA.frames[state.frame].step, when = step === null ? "end of training" : `training step ${step}`;
-    label.textContent = `${when}, result ${brief(losses[state.frame])}`;
+    const batchLoss = DATA.frames[state.frame].batchLoss; // there is none at the first step, and at the end
+    label.textContent = `${when}${typeof batchLoss === "number" ? `, loss of its batch ${brief(batchLoss)}` : ""}, result ${brief(losses[state.frame])}`;
     $("frame").setAttribute("aria-valuetext", label.textContent);
     svg.querySelectorAll("circle").forEach((c, i) => c.setAttribute("class", i === state.frame ? "now" : ""));
   };

@@ -131,6 +131,7 @@ class _Run:
         grads = [self._gradient(value) for value in self.values]
         frame: dict[str, Any] = {
             "step": None if self.snapshot is None else int(self.snapshot.step),
+            "batchLoss": None if self.snapshot is None else _number(self.snapshot.loss),
             "values": [add(value.data, value.images) for value in self.values],
             "grads": [
                 None if g is None else add(g, value.images)
