@@ -274,22 +274,34 @@ const dense = {
   },
 };
 const matmul = {
-  fits: (s) => s.ins.every((x) => x?.shape.length >= 2), // a product for each place along the axes before
+  fits: (s) => s.ins.every((x) => x !== null),
   out(s, index) {
-    const [x, y] = s.ins, batch = index.slice(0, -2), [i, j] = index.slice(-2);
-    const cells = range(0, x.shape.at(-1)).map((k) => paired(s, [x, ...inBatch(x, batch, i, k)], [y, ...inBatch(y, batch, k, j)]));
+    const [x, y] = s.ins, m = matrices(s), [batch, i, j] = m.split(index);
+    const cells = range(0, x.shape.at(-1)).map((k) => paired(s, [x, ...m.first(batch, i, k)], [y, ...m.second(batch, k, j)]));
     return { says: `Row ${i} of the first, times column ${j} of the second, number by number, added up.`, terms: [{ label: "products", cells }], marks: { in0: cells.map((c) => [c.at[0], "there"]), in1: cells.map((c) => [c.at[1], "there"]) } };
   },
   sent(s, which, index) {
-    const mine = s.ins[which], other = s.ins[1 - which], g = s.g, [p, q] = index.slice(-2);
-    const own = String(index.slice(0, -2)), batches = [...indices(g.shape.slice(0, -2))].filter((b) => String(spread(b, mine.shape.slice(0, -2))) === own);
-    const cells = batches.flatMap((b) => (which === 0
-      ? range(0, other.shape.at(-1)).map((j) => paired(s, [g, ...b, p, j], [other, ...inBatch(other, b, q, j)]))
-      : range(0, other.shape.at(-2)).map((i) => paired(s, [g, ...b, i, q], [other, ...inBatch(other, b, i, p)]))));
+    const [x, y] = s.ins, g = s.g, m = matrices(s), shape = s.ins[which].shape.slice(0, -2), own = String(index.slice(0, -2));
+    const [p, q] = index.length > 1 ? index.slice(-2) : which === 0 ? [0, ...index] : [...index, 0];
+    const cells = [...indices(m.batches)].filter((b) => String(spread(b, shape)) === own).flatMap((b) => (which === 0
+      ? range(0, m.columns).map((j) => paired(s, [g, ...m.output(b, p, j)], [y, ...m.second(b, q, j)]))
+      : range(0, m.rows).map((i) => paired(s, [g, ...m.output(b, i, q)], [x, ...m.first(b, i, p)]))));
     return { says: "Each product that it was a factor of sends the gradient back, times the other factor.", terms: [{ label: "products", cells }], marks: { outgrad0: cells.map((c) => [c.at[0], "there"]), [`in${1 - which}`]: cells.map((c) => [c.at[1], "there"]) } };
   },
 };
-const inBatch = (x, batch, row, col) => [...spread(batch, x.shape.slice(0, -2)), row, col];
+// Where the numbers of a product of matrices stand: a vector is one row, or one column, and axes
+// before the last two number products of their own.
+function matrices(s) {
+  const [x, y] = s.ins, row = x.shape.length === 1, column = y.shape.length === 1, shape = s.outs[0].shape;
+  const rank = shape.length - !row - !column;
+  return {
+    batches: shape.slice(0, rank), rows: row ? 1 : x.shape.at(-2), columns: column ? 1 : y.shape.at(-1),
+    split: (index) => [index.slice(0, rank), row ? 0 : index[rank], column ? 0 : index.at(-1)],
+    first: (b, i, k) => (row ? [k] : [...spread(b, x.shape.slice(0, -2)), i, k]),
+    second: (b, k, j) => (column ? [k] : [...spread(b, y.shape.slice(0, -2)), k, j]),
+    output: (b, i, j) => [...b, ...(row ? [] : [i]), ...(column ? [] : [j])],
+  };
+}
 // The product of two elements, each an array and its index.
 function paired(s, [x, ...i], [y, ...j]) {
   const name = (array) => (array === s.g ? "gradient" : s.name(s.ins.indexOf(array)));

@@ -23,10 +23,11 @@ function trail(leaf, frame) {
   }
 }
 
-// A filter if there is one, else the first leaf that gets a gradient.
+// A filter if there is one, else an array of a tree (so parameters are given), else the first leaf
+// that gets a gradient.
 function tourLeaf() {
   const leaves = DATA.values.map((v, i) => ({ ...v, i })).filter((v) => v.madeBy === null && v.uses.some(([n, p]) => DATA.frames[0].sent[`${n}/${p}`] !== undefined));
-  return (leaves.find((v) => v.kernel) ?? leaves[0])?.i;
+  return (leaves.find((v) => v.kernel) ?? leaves.find((v) => v.name?.includes("/")) ?? leaves[0])?.i;
 }
 
 function strongest(array) {
@@ -45,13 +46,19 @@ const ON_THE_WAY = {
   dense: "Each unit was a weighted sum of the inputs. So the gradient of an input is a sum as well: over the units, gradient times the weight that connects them. Going back, the same weights are used in the other direction.",
   matmul: "Each output was a sum of products. Going back, each factor gets the gradient times the other factor.",
   relu: "ReLU let positive numbers through and stopped the others. The gradient goes the same way: where the number was positive it passes, elsewhere it is 0. What was stopped made no difference.",
-  reshape: "Nothing is computed here, the numbers only stand in another shape. The gradient is put back into the old one.",
   max_pool2d: "Of each window only the largest number went on. So only it gets the gradient; the others get 0. That is why most of this picture is empty.",
   conv2d: "A convolution slides its filter over the image. Going back, every pixel collects gradients from all the outputs that its windows made, through the same weights.",
   add: "A sum passes the gradient on to both of its sides, unchanged.",
+  subtract: "A difference passes the gradient on to its first side unchanged, and to its second with the sign turned.",
   multiply: "A product: each factor gets the gradient times the other factor.",
   tanh: "The slope of tanh is 1 at 0 and nearly 0 where it is flat: there hardly any gradient passes.",
 };
+function onTheWay(record, position, frame) {
+  if (ON_THE_WAY[record.op]) return ON_THE_WAY[record.op];
+  if (frame.sources[record.index]) return "Nothing is computed here, the numbers only stand in other places. The gradient goes back to where they came from.";
+  if (frame.slopes[`${record.index}/${position}`]) return "Each number was worked on by itself. So each gradient is multiplied by the slope there: how much the output grows for each unit that the input grows.";
+  return "Its VJP turns the gradient of its output into the gradients of its inputs; formula and source stand under its pictures.";
+}
 
 function makeTour(frame) {
   const leaf = tourLeaf(), way = trail(leaf, frame), entry = way.at(-1), n = DATA.records.length;
@@ -59,7 +66,7 @@ function makeTour(frame) {
   const name = DATA.values[leaf].name ?? "an input", filter = DATA.values[leaf].kernel;
   const what = filter ? `the filters “${name}”` : `“${name}”`;
   const back = ({ number, position, index, from }) => ({ step: 2 * n - 1 - number, point: { key: `sent${position}`, index, from } });
-  const uses = DATA.values[leaf].uses.length;
+  const uses = DATA.values[leaf].uses.filter(([n, p]) => frame.sent[`${n}/${p}`]).length;
   const made = first.outputs.findIndex((v) => frame.grads[v]);
   const resultKey = result.outputs.indexOf(RESULT);
   const stops = [
@@ -77,14 +84,14 @@ function makeTour(frame) {
       break;
     }
     const record = DATA.records[here.number];
-    stops.push({ ...back(here), text: (frame) => `#${here.number}, ${record.op}. ${ON_THE_WAY[record.op] ?? "Its VJP turns the gradient of its output into the gradients of its inputs; formula and source stand under its pictures."} ${followed(here, way[k - 1], frame)}` });
+    stops.push({ ...back(here), text: (frame) => `#${here.number}, ${record.op}. ${onTheWay(record, here.position, frame)} ${followed(here, way[k - 1], frame)}` });
   }
   stops.push({
     ...back(entry),
     text: (frame) => `Arrived. ${uses > 1 ? `Of ${uses} operations that use ${what}, this one sends most back; all that they send adds up. ` : ""}${filter ? "Each weight of a filter was used at every place of the image, so its gradient is a sum over all those places: pixel times gradient. " : ""}${followed(entry, way.at(-2), frame)}`,
   });
   stops.push({
-    ...back(entry),
+    ...back(entry), ...(uses > 1 && { point: { key: `total${entry.position}`, index: entry.index } }),
     text: (frame) => {
       const { index } = entry, g = frame.grads[leaf].get(index), x = frame.values[leaf];
       const says = isComplex(g) ? "" : ` So to make a loss smaller, this number has to ${g > 0 ? "shrink" : "grow"} a little.`;
