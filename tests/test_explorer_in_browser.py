@@ -470,11 +470,12 @@ def test_a_huge_matrix_is_shown_in_part(chromium, tmp_path):
 
 
 def test_nan_inf_and_a_hostile_name_are_shown_as_they_are(chromium, tmp_path):
-    hostile = "</script><script>document.title = 'taken over'</script>"
+    hostile = "</script><script>document.title = 'taken over'</script>" + "x" * 99
     x = tg.Tensor([1.0, 0.0, -1.0], requires_grad=True, name=hostile)
     with np.errstate(all="ignore"):
         path = np.sum(np.log(x)).tape().explain(tmp_path / "page.html", title=hostile)
-    show(chromium, path)
+    show(chromium, path, width=360, height=740)
+    assert not browser.scrolls_sideways(chromium)
     assert chromium.title.startswith(hostile)
     numbers = chromium.find_element("css selector", "[data-key=out0] table").text.split()
     assert numbers == ["0", "−inf", "nan"]

@@ -258,11 +258,13 @@ function sumTable(found, write_) {
     const opened = element("div", { class: "opened" });
     const show = (i) => opened.replaceChildren(element("p", { class: "label" }, `${found.terms[i].label}:`), cellsOf(found.terms[i]));
     const nested = found.terms.some((t) => t.cells && t.cells.length > 1);
+    const largest = (t) => t.cells.reduce((top, cell) => Math.max(top, size(product(cell))), 0);
+    const most = nested ? order.filter((i) => found.terms[i].cells).reduce((p, q) => (largest(found.terms[q]) > largest(found.terms[p]) ? q : p)) : order[0];
     const lines = shown.map((i) => {
       const t = found.terms[i], cell = t.cells?.length === 1 ? t.cells[0] : null;
       const product = cell && cell.b !== undefined ? `${brief(cell.a)} × ${brief(cell.b)}` : "";
       const label = nested && t.cells?.length > 1 ? element("button", { class: "link", onclick: () => show(i) }, t.label) : t.label;
-      return element("tr", { "data-term": write(t.value), class: i === order[0] && found.terms.length > 1 ? "most" : null }, element("th", { scope: "row" }, label), element("td", { class: "product" }, product), element("td", { class: "term", title: write(t.value) }, brief(t.value)));
+      return element("tr", { "data-term": write(t.value), class: i === most && found.terms.length > 1 ? "most" : null }, element("th", { scope: "row" }, label), element("td", { class: "product" }, product), element("td", { class: "term", title: write(t.value) }, brief(t.value)));
     });
     if (rest.length) {
       const value = addUp(rest.map((i) => found.terms[i].value));
@@ -270,8 +272,7 @@ function sumTable(found, write_) {
     }
     parts.push(element("div", { class: "terms" }, element("table", { class: "sum" }, element("tbody", {}, ...lines))));
     if (nested) {
-      const most = (t) => (t.cells ?? []).reduce((top, cell) => Math.max(top, size(product(cell))), -1);
-      show(order.reduce((first, i) => (most(found.terms[i]) > most(found.terms[first]) ? i : first)));
+      show(most);
       parts.push(opened);
     }
   }

@@ -49,6 +49,7 @@ const ON_THE_WAY = {
   max_pool2d: "Of each window only the largest number went on. So only it gets the gradient; the others get 0. That is why most of this picture is empty.",
   conv2d: "A convolution slides its filter over the image. Going back, every pixel collects gradients from all the outputs that its windows made, through the same weights.",
   add: "A sum passes the gradient on to both of its sides, unchanged.",
+  softmax: "The outputs add up to 1: a number that makes its own output grow makes the others shrink. So all of their gradients have a part in its gradient.",
   subtract: "A difference passes the gradient on to its first side unchanged, and to its second with the sign turned.",
   multiply: "A product: each factor gets the gradient times the other factor.",
   tanh: "The slope of tanh is 1 at 0 and nearly 0 where it is flat: there hardly any gradient passes.",
