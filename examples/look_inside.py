@@ -35,7 +35,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--digit", type=int, help="which test image the page shows (default: one read wrongly)")
+    add(
+        "--digit",
+        type=int,
+        help="the test image that the page shows (default: the hardest that is read rightly)",
+    )
     add("--filters", type=int, nargs="+", default=[8, 16], help="of each convolution")
     add("--hidden", type=int, nargs="*", default=[32], help="units of each hidden dense layer")
     add("--epochs", type=int, default=3, help="times to go through the 4,000 training images")
@@ -81,8 +85,11 @@ def look_inside(args: argparse.Namespace) -> Path:
         rng=rng,
         snapshots=SNAPSHOTS,
     )
-    read = tg.predict(mnist_cnn.apply, result.params, images).argmax(axis=-1)
-    digit = int((read != labels).argmax()) if args.digit is None else args.digit
+    logits = tg.predict(mnist_cnn.apply, result.params, images)
+    read = logits.argmax(axis=-1)
+    losses = tg.softmax_cross_entropy(logits, labels, reduction="none")
+    hardest = int(np.where(read == labels, losses, 0).argmax())
+    digit = hardest if args.digit is None else args.digit
     page = tg.explain(
         loss_fn,
         result.params,

@@ -419,6 +419,15 @@ def test_the_tour_follows_one_gradient_to_a_filter(chromium, cnn, small, window)
     assert not chromium.find_element("id", "tour").is_displayed()
 
 
+def test_stepping_by_hand_ends_the_tour(chromium, cnn):
+    show(chromium, cnn)
+    chromium.find_element("id", "start-tour").click()
+    wait(chromium, "!document.getElementById('tour').hidden")
+    chromium.find_element("id", "next").click()
+    wait(chromium, "document.getElementById('tour').hidden")
+    assert "Step 2 of 22" in status(chromium)
+
+
 def test_the_second_slider_goes_through_the_training_steps(chromium, tmp_path):
     (images, labels), _ = tg.data.load_mnist()
     params = mnist_cnn.init(np.random.default_rng(0), filters=(3,), hidden=())

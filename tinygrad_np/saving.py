@@ -51,7 +51,7 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
 
     description = json.dumps({"tinygrad_np": FORMAT_VERSION, "tree": structure})
     with (
-        _replacing(os.path.realpath(path)) as file,
+        replacing(os.path.realpath(path)) as file,
         zipfile.ZipFile(file, "w") as archive,
     ):
         # A ZipInfo of its own carries no clock time, so equal trees make equal files.
@@ -184,7 +184,7 @@ def _survives(dtype: np.dtype) -> bool:
 
 
 @contextmanager
-def _replacing(path: str) -> Iterator[BinaryIO]:
+def replacing(path: str) -> Iterator[BinaryIO]:
     """A file to write that takes the place of `path` when the block ends without an exception."""
     # In the same folder, since a file is renamed in one step only within a file system.
     temporary = os.path.join(os.path.dirname(path), f".{os.urandom(8).hex()}.tmp")

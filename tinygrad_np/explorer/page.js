@@ -322,6 +322,7 @@ function inWords() {
 async function go(step, held = null) {
   state.step = Math.max(0, Math.min(2 * COUNT - 1, step));
   state.held = held;
+  if (state.stop !== null && state.step !== state.stop) endTour(); // the reader goes on alone
   await show();
   if (!wide.matches) rows.get(recordAt(state.step))?.button.scrollIntoView({ block: "start" });
 }
@@ -432,16 +433,19 @@ function bringIntoView(key, index) {
 
 // ---- the tour
 
+function endTour() {
+  state.stop = null;
+  $("tour").hidden = true;
+}
 function showTour(stops, k) {
   const panel = $("tour");
   if (k === null) {
-    state.stop = null;
-    panel.hidden = true;
+    endTour();
     $("start-tour").focus();
     return;
   }
-  state.stop = k;
   const stop = stops[k];
+  state.stop = stop.step;
   frameReady().then(async () => {
     await go(stop.step, stop.point ?? null);
     const text = typeof stop.text === "function" ? stop.text(frame) : stop.text;

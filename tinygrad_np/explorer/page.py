@@ -15,6 +15,7 @@ from ..core import tree
 from ..core.primitive import Primitive
 from ..core.tape import Record, Tape, accumulate, pull_back, recording
 from ..core.tensor import Tensor, as_array
+from ..saving import replacing
 from . import dependence
 from .arrays import Arrays
 from .calls import Call, watch
@@ -289,9 +290,8 @@ def _write(runs: list[_Run], path: Any, title: str) -> Path:
     for name, text in parts.items():
         page = page.replace(f"<!--{name}-->", text, 1)
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(path)
+    with replacing(str(path)) as file:
+        file.write(page.encode())
     return path
 
 
