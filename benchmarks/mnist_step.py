@@ -174,12 +174,46 @@ def mygrad_step(x: np.ndarray, y: np.ndarray) -> Step:
     return step
 
 
+def hips_step(x: np.ndarray, y: np.ndarray) -> Step:
+    """HIPS autograd: it has no convolution to speak of, so one is made of its matrix products."""
+    import autograd
+    import autograd.numpy as anp
+
+    def convolve(x: Any, layer: Any) -> Any:
+        height, width = x.shape[1] - 2, x.shape[2] - 2
+        taps = [
+            x[:, u : u + height, v : v + width] @ layer["kernel"][u, v]
+            for u in range(3)
+            for v in range(3)
+        ]
+        return sum(taps) + layer["bias"]
+
+    def loss(params: Any) -> Any:
+        h = anp.maximum(convolve(x, params["conv1"]), 0)
+        h = anp.maximum(convolve(h, params["conv2"]), 0)
+        h = anp.max(h.reshape(len(x), 12, 2, 12, 2, 64), axis=(2, 4)).reshape(len(x), -1)
+        h = anp.maximum(h @ params["dense1"]["kernel"] + params["dense1"]["bias"], 0)
+        logits = h @ params["dense2"]["kernel"] + params["dense2"]["bias"]
+        shifted = logits - anp.max(logits, axis=1, keepdims=True)
+        return anp.mean(anp.log(anp.sum(anp.exp(shifted), axis=1)) - shifted[range(len(x)), y])
+
+    params = mnist_cnn.init(np.random.default_rng(0))
+    gradient = autograd.grad(loss)
+
+    def step() -> None:
+        nonlocal params
+        params = tg.tree.map(lambda p, g: p - LEARNING_RATE * g, params, gradient(params))
+
+    return step
+
+
 LIBRARIES = {
     OURS: tinygrad_np_step,
     "Keras": keras_step,
     "PyTorch": pytorch_step,
     "JAX": jax_step,
     "MyGrad": mygrad_step,
+    "HIPS autograd": hips_step,
 }
 
 
