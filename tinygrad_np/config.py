@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
@@ -24,6 +22,8 @@ def show_config() -> None:
     Python      ...
     NumPy       ...
     """
+    import platform
+
     from threadpoolctl import threadpool_info
 
     from . import __version__
@@ -46,7 +46,9 @@ def show_config() -> None:
 
 
 def _version(package: str) -> str:
+    from importlib import metadata
+
     try:
-        return version(package)
-    except PackageNotFoundError:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
         return "not installed"
