@@ -177,7 +177,11 @@ function showLayer({ name, note }) {
   const size = shape.join("×");
   if (!byId(name)) {
     const picture = maps
-      ? element("div", { className: "maps" }, ...Array.from(Array(shape[2]), () => element("canvas")))
+      ? element(
+          "div",
+          { className: "maps" },
+          ...Array.from(Array(shape[2]), () => element("canvas")),
+        )
       : element("canvas", { className: "units" });
     picture.role = "img";
     picture.ariaLabel = `${name}: ${size} values`;

@@ -2,7 +2,9 @@
 
 `page` collects a tape's values and gradients, `arrays` packs them, `calls` finds the lines that ran
 the operations, `dependence` how single elements depend on others, `explanation` and `mathematics`
-what the docstrings say. The scripts draw: `numbers`, `pictures`, `arithmetic`, `tour`, `page`.
+what the docstrings say. In the browser, `numbers` reads the arrays, `pictures` draws them,
+`arithmetic` takes single numbers apart; `tape`, `operation`, `reading` and `tour` are the parts of
+the page, and `page` moves through the steps.
 """
 
 from __future__ import annotations

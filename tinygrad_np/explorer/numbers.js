@@ -3,9 +3,18 @@
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const TYPES = {
-  f4: Float32Array, f8: Float64Array, c8: Float32Array, c16: Float64Array,
-  i1: Int8Array, i2: Int16Array, i4: Int32Array, i8: BigInt64Array,
-  u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, u8: BigUint64Array,
+  f4: Float32Array,
+  f8: Float64Array,
+  c8: Float32Array,
+  c16: Float64Array,
+  i1: Int8Array,
+  i2: Int16Array,
+  i4: Int32Array,
+  i8: BigInt64Array,
+  u1: Uint8Array,
+  u2: Uint16Array,
+  u4: Uint32Array,
+  u8: BigUint64Array,
 };
 
 class NDArray {
@@ -51,7 +60,9 @@ class NDArray {
     return index;
   }
 
-  write(value) { return write(value, this.dtype); }
+  write(value) {
+    return write(value, this.dtype);
+  }
 }
 
 // The shortest decimal that reads back as the same number, as NumPy prints it.
@@ -68,10 +79,16 @@ function write(value, dtype = "float64") {
   if (["float32", "float16", "complex64"].includes(dtype)) {
     for (let digits = 1; digits <= 9; digits++) {
       const shorter = Number(value.toPrecision(digits));
-      if (Math.fround(shorter) === Math.fround(value)) { text = String(shorter); break; }
+      if (Math.fround(shorter) === Math.fround(value)) {
+        text = String(shorter);
+        break;
+      }
     }
   }
-  return (Object.is(value, -0) ? "-0" : text).replace("-", "−").replace("e-", "e−").replace("e+", "e");
+  return (Object.is(value, -0) ? "-0" : text)
+    .replace("-", "−")
+    .replace("e-", "e−")
+    .replace("e+", "e");
 }
 
 // Four digits, for where there is little room.
@@ -107,9 +124,12 @@ async function unpack(i) {
     slopes: all(described.slopes),
     jacobians: all(described.jacobians),
     sources: all(described.sources),
-    largest: Object.fromEntries(Object.entries(described.largest).map(([k, ways]) => [
-      k, Object.fromEntries(Object.entries(ways).map(([way, parts]) => [way, parts.map(pick)])),
-    ])),
+    largest: Object.fromEntries(
+      Object.entries(described.largest).map(([k, ways]) => [
+        k,
+        Object.fromEntries(Object.entries(ways).map(([way, parts]) => [way, parts.map(pick)])),
+      ]),
+    ),
   };
   return frames[i];
 }

@@ -25,6 +25,8 @@ LARGEST_ARRAY = 1 << 16  # elements
 LARGEST_FRAME = 700_000  # elements, of all arrays together
 MOST_RECORDS = 20_000
 
+SCRIPTS = "numbers pictures arithmetic state tape operation reading tour page".split()
+
 
 def explain_function(
     f: Callable[..., Any],
@@ -282,10 +284,7 @@ def _write(runs: list[_Run], path: Any, title: str) -> Path:
             f'<script type="text/plain" id="blob{i}">{blob}</script>'
             for i, blob in enumerate(blobs)
         ),
-        "script": "\n".join(
-            (folder / f"{name}.js").read_text()
-            for name in ("numbers", "pictures", "arithmetic", "tour", "page")
-        ),
+        "script": "\n".join((folder / f"{name}.js").read_text() for name in SCRIPTS),
     }
     for name, text in parts.items():
         page = page.replace(f"<!--{name}-->", text, 1)

@@ -18,7 +18,8 @@ function layout(array, kernel) {
   if (long.length <= 1) return { strip: long[0] ?? null, fixed: [] };
   if (rank === 2) return { rows: 0, cols: 1, fixed: [] };
   if (kernel) {
-    const [rows, cols] = rank === 3 ? [undefined, 0] : [rank - 4, rank - 3], fixed = range(0, rank - 4);
+    const [rows, cols] = rank === 3 ? [undefined, 0] : [rank - 4, rank - 3],
+      fixed = range(0, rank - 4);
     if (array.counts[rank - 2] === 1) return { rows, cols, tiles: rank - 1, fixed };
     return { rows, cols, tileRows: rank - 2, tileCols: rank - 1, fixed };
   }
@@ -31,7 +32,8 @@ const element = (tag, attributes = {}, ...children) => {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value === true ? "" : value);
+    else if (value !== null && value !== undefined && value !== false)
+      made.setAttribute(name, value === true ? "" : value);
   }
   made.append(...children.filter((child) => child !== null && child !== undefined));
   return made;
@@ -49,34 +51,50 @@ class Picture {
     this.measure(width, 420);
     this.table = array.length <= TABLE && this.tiles === 1 && this.across <= 16;
     this.body = this.table ? this.makeTable() : this.makeCanvas();
-    this.root = element("figure", { class: "picture", "data-key": key },
-      element("figcaption", {}, label), ...this.selectors(), this.body, this.legend());
+    this.root = element(
+      "figure",
+      { class: "picture", "data-key": key },
+      element("figcaption", {}, label),
+      ...this.selectors(),
+      this.body,
+      this.legend(),
+    );
     if (!this.table) this.draw();
   }
 
-  count(axis) { return axis === undefined || axis === null ? 1 : this.array.counts[axis]; }
+  count(axis) {
+    return axis === undefined || axis === null ? 1 : this.array.counts[axis];
+  }
 
   measure(width, height) {
     const a = this.axes;
     if ("strip" in a) {
       const n = this.count(a.strip);
-      this.across = n <= TABLE ? Math.min(n, Math.max(5, Math.floor(width / 76))) : Math.max(16, Math.ceil(Math.sqrt(n) / 8) * 8);
+      this.across =
+        n <= TABLE
+          ? Math.min(n, Math.max(5, Math.floor(width / 76)))
+          : Math.max(16, Math.ceil(Math.sqrt(n) / 8) * 8);
       this.down = Math.ceil(n / this.across);
       this.tiles = this.perRow = this.tileDown = 1;
     } else {
       this.across = this.count(a.cols);
       this.down = this.count(a.rows);
-      this.tiles = "tiles" in a ? this.count(a.tiles) : this.count(a.tileRows) * this.count(a.tileCols);
+      this.tiles =
+        "tiles" in a ? this.count(a.tiles) : this.count(a.tileRows) * this.count(a.tileCols);
     }
     this.gap = this.tiles > 1 ? 2 : 0;
     if (this.tiles === 1) height = Math.min(height, 260);
-    const scaleFor = (perRow) => Math.min(
-      Math.floor((width + this.gap) / perRow - this.gap) / this.across,
-      Math.floor((height + this.gap) / Math.ceil(this.tiles / perRow) - this.gap) / this.down,
-    );
+    const scaleFor = (perRow) =>
+      Math.min(
+        Math.floor((width + this.gap) / perRow - this.gap) / this.across,
+        Math.floor((height + this.gap) / Math.ceil(this.tiles / perRow) - this.gap) / this.down,
+      );
     if ("tileCols" in a) this.perRow = this.count(a.tileCols);
     else if (!("strip" in a)) {
-      this.perRow = range(1, this.tiles + 1).reduce((best, n) => (scaleFor(n) > scaleFor(best) ? n : best), 1);
+      this.perRow = range(1, this.tiles + 1).reduce(
+        (best, n) => (scaleFor(n) > scaleFor(best) ? n : best),
+        1,
+      );
     }
     this.tileDown = Math.ceil(this.tiles / this.perRow);
     this.scale = Math.max(1, Math.min(16, Math.floor(scaleFor(this.perRow))));
@@ -87,7 +105,8 @@ class Picture {
 
   // The true index of a cell, or null where there is none.
   index(tile, row, col) {
-    const a = this.axes, places = new Array(this.array.counts.length).fill(0);
+    const a = this.axes,
+      places = new Array(this.array.counts.length).fill(0);
     if ("strip" in a) {
       const k = row * this.across + col;
       if (k >= this.count(a.strip)) return null;
@@ -109,15 +128,21 @@ class Picture {
   // Where the element with a true index is, or null where it is not shown.
   cell(index) {
     const a = this.axes;
-    const places = index.map((i, axis) => (this.array.where[axis] ? this.array.where[axis].get(i) : i));
+    const places = index.map((i, axis) =>
+      this.array.where[axis] ? this.array.where[axis].get(i) : i,
+    );
     if (places.includes(undefined)) return null;
     for (const [axis, place] of this.fixed) if (places[axis] !== place) return null;
     if ("strip" in a) {
       const k = a.strip === null ? 0 : places[a.strip];
       return { tile: 0, row: Math.floor(k / this.across), col: k % this.across };
     }
-    const tile = "tiles" in a ? places[a.tiles]
-      : "tileCols" in a ? places[a.tileRows] * this.perRow + places[a.tileCols] : 0;
+    const tile =
+      "tiles" in a
+        ? places[a.tiles]
+        : "tileCols" in a
+          ? places[a.tileRows] * this.perRow + places[a.tileCols]
+          : 0;
     return { tile, row: a.rows === undefined ? 0 : places[a.rows], col: places[a.cols] };
   }
 
@@ -131,30 +156,46 @@ class Picture {
 
   // The rectangle of the window in which an element is drawn; of the whole picture, if it is not.
   boxOf(index) {
-    const cell = this.cell(index), whole = this.body.getBoundingClientRect();
+    const cell = this.cell(index),
+      whole = this.body.getBoundingClientRect();
     if (!cell) return whole;
     if (this.table) return this.drawnAt(cell).getBoundingClientRect();
-    const zoom = whole.width / this.pixelWidth, top = whole.top + this.corner(cell)[1] * zoom;
+    const zoom = whole.width / this.pixelWidth,
+      top = whole.top + this.corner(cell)[1] * zoom;
     return { top, bottom: top + this.scale * zoom };
   }
 
   // The table's cell.
-  drawnAt({ row, col }) { return this.body.querySelector(`td[data-row="${row}"][data-col="${col}"]`); }
+  drawnAt({ row, col }) {
+    return this.body.querySelector(`td[data-row="${row}"][data-col="${col}"]`);
+  }
 
   selectors() {
-    return [...this.fixed.keys()].filter((axis) => this.array.counts[axis] > 1).map((axis) => {
-      const name = axis === 0 ? "first axis" : `axis ${axis}`;
-      const input = element("input", { type: "number", min: 0, max: this.array.counts[axis] - 1, value: 0 });
-      this.inputs.set(axis, input);
-      input.addEventListener("input", () => {
-        const n = Number(input.value);
-        if (!(n >= 0 && n < this.array.counts[axis])) return;
-        this.fixed.set(axis, Math.floor(n));
-        this.marks = [];
-        this.draw();
+    return [...this.fixed.keys()]
+      .filter((axis) => this.array.counts[axis] > 1)
+      .map((axis) => {
+        const name = axis === 0 ? "first axis" : `axis ${axis}`;
+        const input = element("input", {
+          type: "number",
+          min: 0,
+          max: this.array.counts[axis] - 1,
+          value: 0,
+        });
+        this.inputs.set(axis, input);
+        input.addEventListener("input", () => {
+          const n = Number(input.value);
+          if (!(n >= 0 && n < this.array.counts[axis])) return;
+          this.fixed.set(axis, Math.floor(n));
+          this.marks = [];
+          this.draw();
+        });
+        return element(
+          "label",
+          { class: "selector" },
+          `index along the ${name} (0 to ${this.array.counts[axis] - 1}) `,
+          input,
+        );
       });
-      return element("label", { class: "selector" }, `index along the ${name} (0 to ${this.array.counts[axis] - 1}) `, input);
-    });
   }
 
   // Where all of these elements are at other places along the fixed axes: show those places.
@@ -171,10 +212,13 @@ class Picture {
   }
 
   legend() {
-    const a = this.array, parts = [];
+    const a = this.array,
+      parts = [];
     if (a.size === 0) parts.push("empty");
     else if (a.size > 1 && a.min !== undefined) {
-      parts.push(a.min === a.max ? `all ${a.write(a.min)}` : `from ${brief(a.min)} to ${brief(a.max)}`);
+      parts.push(
+        a.min === a.max ? `all ${a.write(a.min)}` : `from ${brief(a.min)} to ${brief(a.max)}`,
+      );
       if (a.zeros && a.min !== a.max) parts.push(`${Math.round((100 * a.zeros) / a.size)} % zeros`);
     }
     if (a.bad) parts.push(`${a.bad} not finite`);
@@ -191,18 +235,37 @@ class Picture {
   }
 
   makeCanvas() {
-    this.canvas = element("canvas", { width: this.pixelWidth, height: this.pixelHeight, "aria-hidden": "true" });
-    this.overlay = element("canvas", { class: "overlay", width: this.pixelWidth, height: this.pixelHeight, "aria-hidden": "true" });
-    const body = element("div", { class: "cells", tabindex: 0, role: "img", "aria-label": this.describe() }, this.canvas, this.overlay);
+    this.canvas = element("canvas", {
+      width: this.pixelWidth,
+      height: this.pixelHeight,
+      "aria-hidden": "true",
+    });
+    this.overlay = element("canvas", {
+      class: "overlay",
+      width: this.pixelWidth,
+      height: this.pixelHeight,
+      "aria-hidden": "true",
+    });
+    const body = element(
+      "div",
+      { class: "cells", tabindex: 0, role: "img", "aria-label": this.describe() },
+      this.canvas,
+      this.overlay,
+    );
     body.style.width = `${this.pixelWidth}px`;
     const at = (event) => {
       const box = this.canvas.getBoundingClientRect();
       const x = ((event.clientX - box.left) * this.pixelWidth) / box.width;
       const y = ((event.clientY - box.top) * this.pixelHeight) / box.height;
-      const s = this.scale, stepX = this.across * s + this.gap, stepY = this.down * s + this.gap;
-      const tileX = Math.floor(x / stepX), tileY = Math.floor(y / stepY);
-      const col = Math.floor((x - tileX * stepX) / s), row = Math.floor((y - tileY * stepY) / s);
-      if (col < 0 || row < 0 || col >= this.across || row >= this.down || tileX >= this.perRow) return null;
+      const s = this.scale,
+        stepX = this.across * s + this.gap,
+        stepY = this.down * s + this.gap;
+      const tileX = Math.floor(x / stepX),
+        tileY = Math.floor(y / stepY);
+      const col = Math.floor((x - tileX * stepX) / s),
+        row = Math.floor((y - tileY * stepY) / s);
+      if (col < 0 || row < 0 || col >= this.across || row >= this.down || tileX >= this.perRow)
+        return null;
       return { tile: tileY * this.perRow + tileX, row, col };
     };
     this.listen(body, at);
@@ -210,14 +273,28 @@ class Picture {
   }
 
   makeTable() {
-    const rows = range(0, this.down).map((row) => element("tr", {}, ...range(0, this.across).map((col) => {
-      const index = this.index(0, row, col);
-      if (index === null) return element("td");
-      const value = this.array.get(index);
-      return element("td", { "data-row": row, "data-col": col, title: this.array.write(value) }, brief(value));
-    })));
+    const rows = range(0, this.down).map((row) =>
+      element(
+        "tr",
+        {},
+        ...range(0, this.across).map((col) => {
+          const index = this.index(0, row, col);
+          if (index === null) return element("td");
+          const value = this.array.get(index);
+          return element(
+            "td",
+            { "data-row": row, "data-col": col, title: this.array.write(value) },
+            brief(value),
+          );
+        }),
+      ),
+    );
     const table = element("table", { class: "numbers" }, element("tbody", {}, ...rows));
-    const body = element("div", { class: "cells", tabindex: 0, role: "group", "aria-label": this.describe() }, table);
+    const body = element(
+      "div",
+      { class: "cells", tabindex: 0, role: "group", "aria-label": this.describe() },
+      table,
+    );
     this.listen(body, (event) => {
       const cell = event.target.closest?.("td[data-row]");
       return cell && { tile: 0, row: Number(cell.dataset.row), col: Number(cell.dataset.col) };
@@ -235,7 +312,8 @@ class Picture {
       else if (event.key in moves && !event.altKey && !event.ctrlKey && !event.metaKey) {
         const [dr, dc] = moves[event.key];
         if (this.cursor === null) this.point(now, false, true);
-        else if (event.shiftKey) this.point({ ...now, tile: now.tile + dc + dr * this.perRow }, false, true);
+        else if (event.shiftKey)
+          this.point({ ...now, tile: now.tile + dc + dr * this.perRow }, false, true);
         else this.point({ ...now, row: now.row + dr, col: now.col + dc }, false, true);
       } else return;
       event.preventDefault();
@@ -244,7 +322,15 @@ class Picture {
   }
 
   point(cell, hold, byKey = false) {
-    if (!cell || cell.row < 0 || cell.col < 0 || cell.tile < 0 || cell.row >= this.down || cell.col >= this.across) return;
+    if (
+      !cell ||
+      cell.row < 0 ||
+      cell.col < 0 ||
+      cell.tile < 0 ||
+      cell.row >= this.down ||
+      cell.col >= this.across
+    )
+      return;
     const index = this.index(cell.tile, cell.row, cell.col);
     if (index === null || this.array.length === 0) return;
     this.onPoint?.(this, index, hold, byKey);
@@ -258,7 +344,9 @@ class Picture {
   fill() {
     if (this.table) {
       for (const cell of this.body.querySelectorAll("td[data-row]")) {
-        const value = this.array.get(this.index(0, Number(cell.dataset.row), Number(cell.dataset.col)));
+        const value = this.array.get(
+          this.index(0, Number(cell.dataset.row), Number(cell.dataset.col)),
+        );
         cell.textContent = brief(value);
         cell.title = this.array.write(value);
       }
@@ -273,7 +361,8 @@ class Picture {
     const here = cells.find(([, kind]) => kind === "here");
     this.cursor = here ? here[0] : null;
     if (this.table) {
-      for (const td of this.body.querySelectorAll(".here, .there")) td.classList.remove("here", "there");
+      for (const td of this.body.querySelectorAll(".here, .there"))
+        td.classList.remove("here", "there");
       for (const [{ row, col }, kind] of cells) {
         this.drawnAt({ row, col })?.classList.add(kind);
       }
@@ -285,16 +374,22 @@ class Picture {
     for (const kind of ["there", "here"]) {
       context.strokeStyle = context.fillStyle = style.getPropertyValue(`--${kind}`);
       const chosen = cells.filter(([, k]) => k === kind).map(([cell]) => cell);
-      const name = ({ tile, row, col }) => `${tile} ${row} ${col}`, all = new Set(chosen.map(name));
+      const name = ({ tile, row, col }) => `${tile} ${row} ${col}`,
+        all = new Set(chosen.map(name));
       for (const cell of chosen) {
-        const [x, y] = this.corner(cell), s = this.scale, t = s < 3 ? 1 : 2;
+        const [x, y] = this.corner(cell),
+          s = this.scale,
+          t = s < 3 ? 1 : 2;
         const has = (dr, dc) => all.has(name({ ...cell, row: cell.row + dr, col: cell.col + dc }));
         // the border of all of them together, inside it
         if (!has(-1, 0)) context.fillRect(x, y, s, t);
         if (!has(1, 0)) context.fillRect(x, y + s - t, s, t);
         if (!has(0, -1)) context.fillRect(x, y, t, s);
         if (!has(0, 1)) context.fillRect(x + s - t, y, t, s);
-        if (kind === "here") { context.lineWidth = 2; context.strokeRect(x - 2, y - 2, s + 4, s + 4); }
+        if (kind === "here") {
+          context.lineWidth = 2;
+          context.strokeRect(x - 2, y - 2, s + 4, s + 4);
+        }
       }
     }
   }
@@ -317,7 +412,8 @@ function paint(picture, canvas) {
         value = Number(value);
         let colour = COLOURS.bad;
         if (Number.isFinite(value)) {
-          const share = Math.min(1, Math.abs(value) / top), end = value < 0 ? COLOURS.negative : COLOURS.positive;
+          const share = Math.min(1, Math.abs(value) / top),
+            end = value < 0 ? COLOURS.negative : COLOURS.positive;
           colour = COLOURS.zero.map((zero, i) => zero + (end[i] - zero) * share);
         }
         const [x, y] = picture.corner({ tile, row, col });
