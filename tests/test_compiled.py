@@ -79,6 +79,46 @@ def convolve_kernel_gradient(rng, dtype):
     }
 
 
+def depthwise_layer(rng):
+    """x shape, kernel shape, g shape and windows of a random depthwise convolution."""
+    lengths, stride, dilation = rng.integers(1, [[6, 6], [4, 4], [4, 4]]).tolist()
+    padding, channels = draw_padding(rng, 4), int(8 * rng.integers(1, 6))
+    sizes = tuple(rng.integers(16, 30, 2).tolist())
+    layer = Windows(sizes, tuple(lengths), tuple(stride), padding, tuple(dilation))
+    images = int(rng.integers(3, 12))
+    return (
+        (images, *sizes, channels),
+        (*lengths, 1, channels),
+        (images, *layer.counts, channels),
+        layer,
+    )
+
+
+def depthwise(rng, dtype):
+    x_shape, kernel_shape, _, layer = depthwise_layer(rng)
+    bias = draw(rng, x_shape[-1], dtype=dtype) if rng.random() < 0.5 else None
+    return (
+        draw(rng, *x_shape, dtype=dtype),
+        draw(rng, *kernel_shape, dtype=dtype),
+        bias,
+        layer,
+    ), {}
+
+
+def depthwise_input_gradient(rng, dtype):
+    x_shape, kernel_shape, g_shape, layer = depthwise_layer(rng)
+    while np.prod(g_shape) < choice.SMALL:
+        x_shape, kernel_shape, g_shape, layer = depthwise_layer(rng)
+    arrays = draw(rng, *g_shape, dtype=dtype), draw(rng, *kernel_shape, dtype=dtype)
+    return (*arrays, x_shape, layer), {}
+
+
+def depthwise_kernel_gradient(rng, dtype):
+    x_shape, kernel_shape, g_shape, layer = depthwise_layer(rng)
+    arrays = draw(rng, *x_shape, dtype=dtype), draw(rng, *g_shape, dtype=dtype)
+    return (*arrays, kernel_shape, layer), {}
+
+
 def pooling(rng):
     window = tuple(rng.integers(1, 4, 2).tolist())
     geometry = {
@@ -131,6 +171,9 @@ ARGUMENTS = {
     "activations.where_positive": elementwise(2),
     "convolution.convolve": convolve,
     "convolution.convolve_kernel_gradient": convolve_kernel_gradient,
+    "depthwise.convolve": depthwise,
+    "depthwise.convolve_input_gradient": depthwise_input_gradient,
+    "depthwise.convolve_kernel_gradient": depthwise_kernel_gradient,
     "matmul.outer": outer,
     "pooling.max_pool": max_pool,
     "pooling.scatter_to_windows": scatter_to_windows,

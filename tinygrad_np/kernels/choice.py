@@ -78,6 +78,11 @@ def _large_leaf(g, *rest):
     return g.size >= SMALL and _plain(g, *arrays)
 
 
+def _depthwise(*arrays, windows):
+    arrays = tuple(array for array in arrays if array is not None)
+    return len(windows.sizes) == 2 and arrays[0].size >= SMALL and _in_vectors(*arrays)
+
+
 # Whether the compiled kernel is the one to call, for the arguments that its NumPy version takes.
 PAYS: dict[str, Callable[..., bool]] = {
     "activations.relu": lambda x: _plain(x) and x.size >= SMALL,
@@ -86,6 +91,15 @@ PAYS: dict[str, Callable[..., bool]] = {
     ),
     "convolution.convolve": _direct_convolution,
     "convolution.convolve_kernel_gradient": _few_entries,
+    "depthwise.convolve": lambda x, kernel, bias, windows: _depthwise(
+        x, kernel, bias, windows=windows
+    ),
+    "depthwise.convolve_input_gradient": lambda g, kernel, x_shape, windows: _depthwise(
+        g, kernel, windows=windows
+    ),
+    "depthwise.convolve_kernel_gradient": lambda x, g, kernel_shape, windows: _depthwise(
+        x, g, windows=windows
+    ),
     "matmul.outer": lambda a, b: _plain(a, b) and a.size * b.size >= SMALL,
     "pooling.max_pool": lambda x, window, **_: len(window) == 2 and _plain(x) and x.size >= SMALL,
     "pooling.scatter_to_windows": lambda g, indices, window, **_: (

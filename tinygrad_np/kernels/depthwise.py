@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 
+from .choice import or_compiled
 from .memory import empty
 from .threads import share, share_sum, workspace
 from .windows import Block, Sizes, Windows, blocks, by_image, padded
@@ -24,6 +25,7 @@ __all__ = ["convolve", "convolve_input_gradient", "convolve_kernel_gradient"]
 SMALLER = 4
 
 
+@or_compiled
 def convolve(
     x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, windows: Windows
 ) -> np.ndarray:
@@ -47,6 +49,7 @@ def convolve(
     return y
 
 
+@or_compiled
 def convolve_input_gradient(
     g: np.ndarray, kernel: np.ndarray, x_shape: Sizes, windows: Windows
 ) -> np.ndarray:
@@ -69,6 +72,7 @@ def convolve_input_gradient(
     return dx
 
 
+@or_compiled
 def convolve_kernel_gradient(
     x: np.ndarray, g: np.ndarray, kernel_shape: Sizes, windows: Windows
 ) -> np.ndarray:
