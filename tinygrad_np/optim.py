@@ -403,8 +403,7 @@ def adagrad(
 
     def rule(g, old, new, rate, step):
         (p, a), (new_p, new_a) = old, new
-        a = np.add(a, np.square(g), out=new_a)
-        np.subtract(p, rate * g / np.sqrt(a + epsilon), out=new_p)
+        updates.adagrad(g, p, a, new_p, new_a, rate, epsilon)
 
     slots = {"accumulator": initial_accumulator_value}
     return Optimizer("adagrad", learning_rate, rule, slots, **options)
@@ -454,6 +453,9 @@ def rmsprop(
 
     def rule(g, old, new, rate, step):
         (p, v, *m_a), (new_p, new_v, *new_m_a) = old, new
+        if not momentum and not centered:
+            updates.rmsprop(g, p, v, new_p, new_v, rate, rho, epsilon)
+            return
         v = np.add(rho * v, (1 - rho) * np.square(g), out=new_v)
         if centered:
             a = np.add(rho * m_a[-1], (1 - rho) * g, out=new_m_a[-1])

@@ -106,8 +106,10 @@ PAYS: dict[str, Callable[..., bool]] = {
         len(window) == 2 and _plain(g) and indices.flags.c_contiguous and g.size >= SMALL
     ),
     "updates.adadelta": _large_leaf,
+    "updates.adagrad": _large_leaf,
     "updates.adam": _large_leaf,
     "updates.momentum": _large_leaf,
+    "updates.rmsprop": _large_leaf,
     "updates.sgd": _large_leaf,
     "winograd.convolve_kernel_gradient": lambda x, g, windows: _in_vectors(x, g),
     "winograd.convolve_input_gradient": lambda g, kernel, channels, windows: (

@@ -9,7 +9,7 @@ import numpy as np
 
 from .choice import or_compiled
 
-__all__ = ["adadelta", "adam", "momentum", "sgd"]
+__all__ = ["adadelta", "adagrad", "adam", "momentum", "rmsprop", "sgd"]
 
 
 @or_compiled
@@ -73,3 +73,34 @@ def adadelta(
     delta = np.sqrt((d + epsilon) / (s + epsilon)) * g
     np.add(rho * d, (1 - rho) * np.square(delta), out=new_d)
     np.subtract(p, rate * delta, out=new_p)
+
+
+@or_compiled
+def adagrad(
+    g: np.ndarray,
+    p: np.ndarray,
+    a: np.ndarray,
+    new_p: np.ndarray,
+    new_a: np.ndarray,
+    rate: float,
+    epsilon: float,
+) -> None:
+    """a ← a + g²,   p ← p - ηg / √(a + ε)."""
+    a = np.add(a, np.square(g), out=new_a)
+    np.subtract(p, rate * g / np.sqrt(a + epsilon), out=new_p)
+
+
+@or_compiled
+def rmsprop(
+    g: np.ndarray,
+    p: np.ndarray,
+    v: np.ndarray,
+    new_p: np.ndarray,
+    new_v: np.ndarray,
+    rate: float,
+    rho: float,
+    epsilon: float,
+) -> None:
+    """v ← ρv + (1 - ρ) g²,   p ← p - ηg / √(v + ε)."""
+    v = np.add(rho * v, (1 - rho) * np.square(g), out=new_v)
+    np.subtract(p, rate * g / np.sqrt(v + epsilon), out=new_p)

@@ -48,3 +48,23 @@ def adadelta(g, p, s, d, new_p, new_s, new_d, rate, rho, epsilon):
         new_s[i] = square
         new_d[i] = rho * d[i] + rest * (delta * delta)
         new_p[i] = p[i] - rate * delta
+
+
+@jit
+def adagrad(g, p, a, new_p, new_a, rate, epsilon):
+    number = p.dtype.type
+    rate, epsilon = number(rate), number(epsilon)
+    for i in range(p.size):
+        square = a[i] + g[i] * g[i]
+        new_a[i] = square
+        new_p[i] = p[i] - rate * g[i] / np.sqrt(square + epsilon)
+
+
+@jit
+def rmsprop(g, p, v, new_p, new_v, rate, rho, epsilon):
+    number = p.dtype.type
+    rest, rate, rho, epsilon = number(1 - rho), number(rate), number(rho), number(epsilon)
+    for i in range(p.size):
+        square = rho * v[i] + rest * (g[i] * g[i])
+        new_v[i] = square
+        new_p[i] = p[i] - rate * g[i] / np.sqrt(square + epsilon)
