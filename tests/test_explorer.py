@@ -191,12 +191,44 @@ def test_snapshots_make_one_frame_each_and_one_for_the_end(tmp_path, digits):
         np.testing.assert_array_equal(shown, kept["conv1"]["kernel"])
 
 
+CONSTANTS = [
+    np.sqrt(3),
+    np.float32(2),
+    np.arange(4.0).std(),
+    np.arange(3.0),
+    np.bool_(True),
+    2,
+    1.5,
+]
+
+
+@pytest.mark.parametrize("constant", CONSTANTS)
+def test_constants_of_every_kind_are_on_the_page(tmp_path, constant):
+    x = np.array([1.0, 2.0, 4.0])
+    data = read(tg.explain(lambda x: np.sum(constant * x), x, path=tmp_path / "page.html"))
+    (constant_input,) = [
+        given
+        for given in data["records"][0]["inputs"]
+        if "text" in given or data["values"][given["value"]]["name"] != "x"
+    ]
+    if "text" in constant_input:
+        assert constant_input["text"] == repr(constant)
+    else:
+        frame = data["frames"][0]
+        shown = frame["arrays"][frame["values"][constant_input["value"]]]
+        np.testing.assert_array_equal(shown, constant)
+
+
 def branchy(x):
     return np.sin(x) if x.data > 0 else np.cos(np.exp(x))
 
 
 REFUSED = [
     (lambda x: 3.0, (1.0,), {}, TypeError, "must return a Tensor"),
+    (3, (1.0,), {}, TypeError, "must be a function, not 3"),
+    (lambda x: np.sum(x * 2), (np.arange(3),), {}, TypeError, "of floating-point arguments"),
+    (lambda x: x, (1.0,), {}, ValueError, "no operation led to the result"),
+    (lambda x: x * 2, (1.0,), {"snapshots": [1]}, TypeError, "those of a FitResult, not 1"),
     (lambda x: tg.stop_gradient(x), (1.0,), {}, ValueError, "depends on none"),
     (lambda x: x * 2, (np.ones(3),), {}, ValueError, "not a scalar"),
     (lambda x: x * 2, (np.ones(3),), {"cotangent": np.ones(2)}, ValueError, "cotangent has shape"),

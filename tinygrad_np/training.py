@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import inspect
 import io
-import operator
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable
@@ -163,8 +162,8 @@ def fit(
     _check_count("fit: epochs", epochs)
     _check_count("fit: batch_size", batch_size)
     for count in snapshots:
-        if operator.index(count) < 0:
-            raise ValueError(f"fit: snapshots must be numbers of steps from 0, not {count}")
+        if not isinstance(count, (int, np.integer)) or count < 0:
+            raise ValueError(f"fit: snapshots must be numbers of steps from 0, not {count!r}")
     if not isinstance(rng, np.random.Generator):
         raise TypeError(
             "fit: rng must be a numpy.random.Generator such as np.random.default_rng(0), "
@@ -378,7 +377,9 @@ def _takes_rng(apply: Callable[..., Any]) -> bool:
 
 
 def _check_count(name: str, count: int) -> None:
-    if operator.index(count) < 1:
+    if not isinstance(count, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer, not {count!r}")
+    if count < 1:
         raise ValueError(f"{name} must be at least 1, not {count}")
 
 
@@ -391,7 +392,8 @@ def _check_data(
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     """The pair as arrays, and whether its labels are classes, after a trial with two examples."""
     if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise TypeError(f"{name} must be a pair (x, y), not {type(data).__name__}")
+        what = f"{len(data)} of them" if isinstance(data, (tuple, list)) else type(data).__name__
+        raise TypeError(f"{name} must be a pair (x, y), not {what}")
     x, y = map(np.asarray, data)
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
         raise ValueError(f"{name}: x and y must have the same length; x is {x.shape}, y {y.shape}")

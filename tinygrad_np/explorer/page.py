@@ -37,6 +37,13 @@ def explain_function(
     snapshots: Sequence[Any],
 ) -> Path:
     """What `explain` does."""
+    if not callable(f):
+        raise TypeError(f"explain: the first argument must be a function, not {f!r:.80}")
+    for snapshot in snapshots:
+        if not hasattr(snapshot, "params"):
+            raise TypeError(
+                f"explain: snapshots must be those of a FitResult, not {snapshot!r:.80}"
+            )
     name = getattr(f, "__name__", type(f).__name__).strip("<>")
     runs = []
     for snapshot in (*snapshots, None):
@@ -44,7 +51,10 @@ def explain_function(
         with recording():
             result, calls = watch(f, *tensors)
         if type(result) is not Tensor:
-            raise TypeError(f"explain: {name} must return a Tensor, it returned {result!r:.80}")
+            raise TypeError(
+                f"explain: {name} must return a Tensor, which it makes of floating-point "
+                f"arguments; it returned {result!r:.80}"
+            )
         if not result.requires_grad:
             raise ValueError(f"explain: the result of {name} depends on none of its arguments")
         runs.append(_Run(Tape([result]), calls, cotangent, snapshot))
@@ -99,7 +109,9 @@ class _Run:
                 f"explain: a page can show {MOST_RECORDS:,} operations, the tape has {len(tape):,}"
             )
         if len(tape) == 0:
-            raise ValueError("explain: the tape is empty; nothing was recorded")
+            raise ValueError(
+                "explain: no operation led to the result; it is an argument as it came"
+            )
         (output,) = tape.outputs if len(tape.outputs) == 1 else (None,)
         if output is None:
             raise ValueError(f"explain: the tape must have one output, not {len(tape.outputs)}")
@@ -121,7 +133,8 @@ class _Run:
         self.kept: dict[Any, Any] = {}
         with np.errstate(all="ignore"):
             self.kept |= pull_back(tape, seeds, kept=self.kept)
-        self.values = _values(tape)
+        self.found = _values(tape)
+        self.values = list(self.found.values())
 
     def shape(self) -> list[Any]:
         """What has to be the same for two runs to share a page."""
@@ -203,8 +216,11 @@ class _Value:
         self.images = False
 
 
-def _values(tape: Tape) -> list[_Value]:
-    """Every array that an operation of the tape takes or makes, in the order they appear."""
+def _values(tape: Tape) -> dict[Any, _Value]:
+    """Every array that an operation of the tape takes or makes, in the order they appear.
+
+    Those of tensors stand under (node, position), constants under their identity.
+    """
     found: dict[Any, _Value] = {}
     for number, record in enumerate(tape):
         parents = dict(record.parents)
@@ -232,7 +248,7 @@ def _values(tape: Tape) -> list[_Value]:
         found[output.record or output, output.position].name = output.name
     for value in found.values():
         value.images = value.data.ndim >= 4 and not value.kernel
-    return list(found.values())
+    return found
 
 
 def _write(runs: list[_Run], path: Any, title: str) -> Path:
@@ -249,10 +265,7 @@ def _write(runs: list[_Run], path: Any, title: str) -> Path:
     frames = [run.frame(limit) for run in runs]
     blobs = [frame.pop("blob") for frame in frames]
     run = runs[-1]
-    numbers = {
-        (value.node, value.position) if value.node is not None else id(value.data): i
-        for i, value in enumerate(run.values)
-    }
+    numbers = {key: i for i, key in enumerate(run.found)}
     explanations = {record.op.name: explain_operation(record.op)._asdict() for record in run.tape}
     (output,) = run.tape.outputs
     data = {
