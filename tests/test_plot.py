@@ -58,6 +58,8 @@ def test_history_draws_on_given_axes():
 
 
 def test_an_empty_history_is_refused():
+    with pytest.raises(TypeError, match="must be what fit returned, not 3"):
+        tg.plot.history(3)
     with pytest.raises(ValueError, match="no finished epoch"):
         tg.plot.history({"loss": []})
 
@@ -338,6 +340,8 @@ def test_what_cannot_be_drawn_is_refused_in_one_sentence(text, draw):
 
 
 def test_loss_along_asks_for_a_generator():
+    with pytest.raises(TypeError, match="loss_fn must be a function, not 3"):
+        tg.plot.loss_along(3, np.ones(3), rng=np.random.default_rng(0))
     with pytest.raises(TypeError, match=r"numpy\.random\.Generator"):
         tg.plot.loss_along(np.sum, np.ones(2), rng=0)
 

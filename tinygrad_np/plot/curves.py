@@ -49,6 +49,8 @@ def history(history: Any, *, ax: Axes | Sequence[Axes] | None = None) -> Figure:
     from matplotlib.ticker import MaxNLocator
 
     curves = getattr(history, "history", history)
+    if not isinstance(curves, dict):
+        raise TypeError(f"plot.history: history must be what fit returned, not {history!r:.80}")
     if not curves.get("loss"):
         raise ValueError("plot.history: the history holds no finished epoch")
     panels = [
@@ -117,6 +119,8 @@ def loss_along(
     [-1.0, -0.5, 0.0, 0.5, 1.0]
     """
     name = "plot.loss_along"
+    if not callable(loss_fn):
+        raise TypeError(f"{name}: loss_fn must be a function, not {loss_fn!r:.80}")
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"{name}: rng must be a numpy.random.Generator, not {rng!r}")
     if not 0 < radius < np.inf or steps < 1:
