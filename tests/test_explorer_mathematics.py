@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_np
-from tinygrad_np.explorer.mathematics import typeset
+from tinygrad_np.explorer.docstrings import typeset
 
 PACKAGE = Path(tinygrad_np.__file__).parent
 

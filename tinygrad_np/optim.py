@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules: Keras's formulas, names and defaults, on trees of arrays.
+"""Optimizers: Keras's formulas, names and defaults, on trees of arrays.
 
 An optimizer is a pair of pure functions. What it remembers between steps is a tree like any other,
 to be kept, saved and handed back:
@@ -20,11 +20,9 @@ that step; arrays are multiplied and divided element by element.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from numbers import Real
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
@@ -33,6 +31,16 @@ from .core import tree
 from .kernels import updates
 from .kernels.memory import empty
 from .kernels.threads import share
+from .schedules import (
+    Schedule,
+    check_interval,
+    cosine_decay,
+    cosine_decay_restarts,
+    exponential_decay,
+    inverse_time_decay,
+    piecewise_constant_decay,
+    polynomial_decay,
+)
 
 __all__ = [
     "Optimizer",
@@ -52,8 +60,6 @@ __all__ = [
     "rmsprop",
     "sgd",
 ]
-
-Schedule = Callable[[int], float]
 
 # Elements of a leaf that are updated at a time: few enough that what a rule computes stays in the
 # cache, and so many that a ufunc takes longer than threads need to hand on the interpreter's lock.
@@ -94,15 +100,15 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         if not callable(self.learning_rate):
-            _check(self.name, "[0, inf)", learning_rate=self.learning_rate)
+            check_interval(self.name, "[0, inf)", learning_rate=self.learning_rate)
         if self.weight_decay is not None:
-            _check(self.name, "[0, inf)", weight_decay=self.weight_decay)
+            check_interval(self.name, "[0, inf)", weight_decay=self.weight_decay)
         clips = {
             argument: bound
             for argument in Clipping.__annotations__
             if (bound := getattr(self, argument)) is not None
         }
-        _check(self.name, "(0, inf)", **clips)
+        check_interval(self.name, "(0, inf)", **clips)
         if len(clips) > 1:
             raise ValueError(f"{self.name}: {' and '.join(clips)} were given, expected one of them")
 
@@ -207,7 +213,7 @@ def sgd(
     >>> opt.update([np.array([1.0])], [np.array([1.0])], opt.init([np.array([1.0])]))[0]
     [array([0.5])]
     """
-    _check("sgd", "[0, 1)", momentum=momentum)
+    check_interval("sgd", "[0, 1)", momentum=momentum)
 
     def rule(g, old, new, rate, step):
         if momentum == 0:
@@ -305,8 +311,8 @@ def _adam(
     amsgrad: bool,
     **options: Unpack[Options],
 ) -> Optimizer:
-    _check(name, "[0, 1)", beta_1=beta_1, beta_2=beta_2)
-    _check(name, "[0, inf)", epsilon=epsilon)
+    check_interval(name, "[0, 1)", beta_1=beta_1, beta_2=beta_2)
+    check_interval(name, "[0, inf)", epsilon=epsilon)
 
     def rule(g, old, new, rate, step):
         (p, m, v, *v_max), (new_p, new_m, new_v, *new_v_max) = old, new
@@ -355,8 +361,8 @@ def adadelta(
     >>> opt.update([np.array([1.0])], [np.array([0.0])], opt.init([np.array([1.0])]))[0]
     [array([1.])]
     """
-    _check("adadelta", "[0, 1)", rho=rho)
-    _check("adadelta", "[0, inf)", epsilon=epsilon)
+    check_interval("adadelta", "[0, 1)", rho=rho)
+    check_interval("adadelta", "[0, inf)", epsilon=epsilon)
 
     def rule(g, old, new, rate, step):
         (p, s, d), (new_p, new_s, new_d) = old, new
@@ -394,7 +400,7 @@ def adagrad(
     >>> opt.update([np.array([1.0])], [np.array([0.3])], opt.init([np.array([1.0])]))[0]
     [array([0.])]
     """
-    _check(
+    check_interval(
         "adagrad",
         "[0, inf)",
         initial_accumulator_value=initial_accumulator_value,
@@ -445,8 +451,8 @@ def rmsprop(
     >>> opt.update([np.array([1.0])], [np.array([0.3])], opt.init([np.array([1.0])]))[0]
     [array([0.])]
     """
-    _check("rmsprop", "[0, 1)", rho=rho, momentum=momentum)
-    _check("rmsprop", "[0, inf)", epsilon=epsilon)
+    check_interval("rmsprop", "[0, 1)", rho=rho, momentum=momentum)
+    check_interval("rmsprop", "[0, inf)", epsilon=epsilon)
     slots = {"velocity": 0.0}
     slots |= {"momentum": 0.0} if momentum else {}
     slots |= {"average_gradient": 0.0} if centered else {}
@@ -490,7 +496,7 @@ def clip_by_global_norm(grads: Any, max_norm: float) -> Any:
     >>> clip_by_global_norm({"a": np.array([3.0]), "b": np.array([4.0])}, 1.0)
     {'a': array([0.6]), 'b': array([0.8])}
     """
-    _check("clip_by_global_norm", "(0, inf)", max_norm=max_norm)
+    check_interval("clip_by_global_norm", "(0, inf)", max_norm=max_norm)
     scale = _scale(math.hypot(*map(_norm, tree.leaves(grads))), max_norm)
     return tree.map(lambda g: g * scale, grads)
 
@@ -506,7 +512,7 @@ def clip_by_norm(grads: Any, max_norm: float) -> Any:
     >>> clip_by_norm({"a": np.array([3.0, 4.0]), "b": np.array([0.5])}, 1.0)
     {'a': array([0.6, 0.8]), 'b': array([0.5])}
     """
-    _check("clip_by_norm", "(0, inf)", max_norm=max_norm)
+    check_interval("clip_by_norm", "(0, inf)", max_norm=max_norm)
     return tree.map(lambda g: g * _scale(_norm(g), max_norm), grads)
 
 
@@ -519,233 +525,8 @@ def clip_by_value(grads: Any, max_value: float) -> Any:
     >>> clip_by_value([np.array([-3.0, 0.5, 4.0])], 1.0)
     [array([-1. ,  0.5,  1. ])]
     """
-    _check("clip_by_value", "(0, inf)", max_value=max_value)
+    check_interval("clip_by_value", "(0, inf)", max_value=max_value)
     return tree.map(lambda g: np.clip(g, -float(max_value), float(max_value)), grads)
-
-
-def exponential_decay(
-    initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False
-) -> Schedule:
-    """The schedule η(t) = η₀ rˣ with x = t / decay_steps, rounded down for a staircase.
-
-    This and every schedule below is a function of the number of steps done so far, t = 0, 1, …,
-    and goes where an optimizer takes a learning rate. Any function of that kind does.
-
-    Args:
-        initial_learning_rate: η₀.
-        decay_steps: the steps after which the rate has been multiplied by r, positive.
-        decay_rate: r.
-        staircase: whether to change the rate only every `decay_steps` steps.
-
-    Raises TypeError or ValueError where `decay_steps` is no positive number.
-
-    Behaves like keras.optimizers.schedules.ExponentialDecay.
-
-    >>> rate = exponential_decay(0.1, 100, 0.5)
-    >>> rate(0), rate(200)
-    (0.1, 0.025)
-    """
-    _check("exponential_decay", "(0, inf)", decay_steps=decay_steps)
-
-    def schedule(step: int) -> float:
-        x = step / decay_steps
-        return initial_learning_rate * decay_rate ** (math.floor(x) if staircase else x)
-
-    return schedule
-
-
-def inverse_time_decay(
-    initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False
-) -> Schedule:
-    """The schedule η(t) = η₀ / (1 + rx) with x = t / decay_steps, rounded down for a staircase.
-
-    Args and raises as `exponential_decay`.
-    Behaves like keras.optimizers.schedules.InverseTimeDecay.
-
-    >>> rate = inverse_time_decay(0.1, 100, 1.0)
-    >>> rate(0), rate(100)
-    (0.1, 0.05)
-    """
-    _check("inverse_time_decay", "(0, inf)", decay_steps=decay_steps)
-
-    def schedule(step: int) -> float:
-        x = step / decay_steps
-        return initial_learning_rate / (1 + decay_rate * (math.floor(x) if staircase else x))
-
-    return schedule
-
-
-def polynomial_decay(
-    initial_learning_rate: float,
-    decay_steps: float,
-    end_learning_rate: float = 0.0001,
-    power: float = 1.0,
-    cycle: bool = False,
-) -> Schedule:
-    """The schedule η(t) = (η₀ - η₁)(1 - t/T)ᵏ + η₁, which stays at η₁ from step T on.
-
-    With `cycle`, T grows instead to the next multiple of `decay_steps` whenever t has passed it.
-
-    Args:
-        initial_learning_rate: η₀.
-        decay_steps: T, positive.
-        end_learning_rate: η₁.
-        power: k.
-        cycle: see above.
-
-    Raises TypeError or ValueError where `decay_steps` is no positive number.
-
-    Behaves like keras.optimizers.schedules.PolynomialDecay.
-
-    >>> rate = polynomial_decay(1.0, 100, end_learning_rate=0.0)
-    >>> rate(0), rate(75), rate(200)
-    (1.0, 0.25, 0.0)
-    """
-    _check("polynomial_decay", "(0, inf)", decay_steps=decay_steps)
-
-    def schedule(step: int) -> float:
-        end = decay_steps * (max(1, math.ceil(step / decay_steps)) if cycle else 1)
-        left = 1 - min(step, end) / end
-        return (initial_learning_rate - end_learning_rate) * left**power + end_learning_rate
-
-    return schedule
-
-
-def piecewise_constant_decay(boundaries: Sequence[float], values: Sequence[float]) -> Schedule:
-    """The schedule that is values[i] up to and including step boundaries[i], then the next value.
-
-    Args:
-        boundaries: steps, increasing.
-        values: learning rates, one more than there are boundaries.
-
-    Raises ValueError where the lengths do not fit or the boundaries do not increase.
-
-    Behaves like keras.optimizers.schedules.PiecewiseConstantDecay.
-
-    >>> rate = piecewise_constant_decay([100, 200], [1.0, 0.5, 0.1])
-    >>> rate(100), rate(101), rate(500)
-    (1.0, 0.5, 0.1)
-    """
-    boundaries, values = list(boundaries), list(values)
-    if len(values) != len(boundaries) + 1:
-        raise ValueError(
-            f"piecewise_constant_decay: {len(values)} values came with {len(boundaries)} "
-            f"boundaries, expected {len(boundaries) + 1}"
-        )
-    if boundaries != sorted(set(boundaries)):
-        raise ValueError(f"piecewise_constant_decay: boundaries must increase, got {boundaries}")
-    return lambda step: values[bisect_left(boundaries, step)]
-
-
-def cosine_decay(
-    initial_learning_rate: float,
-    decay_steps: float,
-    alpha: float = 0.0,
-    *,
-    warmup_target: float | None = None,
-    warmup_steps: float = 0,
-) -> Schedule:
-    """The schedule η(t) = η₀ (a + (1 - a)(1 + cos πx) / 2), x = t / decay_steps up to 1.
-
-    With a warm-up the rate first goes in a straight line from η₀ to `warmup_target`; then the
-    cosine begins, with `warmup_target` in place of η₀.
-
-    Args:
-        initial_learning_rate: η₀.
-        decay_steps: the steps that the cosine takes, positive; those of the warm-up come on top.
-        alpha: a, the fraction of the rate that is left at the end.
-        warmup_target: the rate at the end of the warm-up; None for no warm-up.
-        warmup_steps: the steps of the warm-up.
-
-    Raises TypeError or ValueError where `decay_steps` is no positive number or `warmup_steps` a
-    negative one.
-
-    Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts (2017),
-    arxiv.org/abs/1608.03983; warm-up: Goyal et al., Accurate, large minibatch SGD (2017),
-    arxiv.org/abs/1706.02677. Behaves like keras.optimizers.schedules.CosineDecay.
-
-    >>> rate = cosine_decay(0.0, 100, warmup_target=1.0, warmup_steps=10)
-    >>> rate(0), rate(5), rate(10), rate(60), rate(110)
-    (0.0, 0.5, 1.0, 0.5, 0.0)
-    """
-    _check("cosine_decay", "(0, inf)", decay_steps=decay_steps)
-    _check("cosine_decay", "[0, inf)", warmup_steps=warmup_steps)
-
-    peak, start = initial_learning_rate, 0.0
-    if warmup_target is not None:
-        peak, start = warmup_target, warmup_steps
-
-    def schedule(step: int) -> float:
-        if step < start:
-            return initial_learning_rate + (peak - initial_learning_rate) * step / start
-        cosine = math.cos(math.pi * min((step - start) / decay_steps, 1))
-        return peak * (alpha + (1 - alpha) * (1 + cosine) / 2)
-
-    return schedule
-
-
-def cosine_decay_restarts(
-    initial_learning_rate: float,
-    first_decay_steps: float,
-    t_mul: float = 2.0,
-    m_mul: float = 1.0,
-    alpha: float = 0.0,
-) -> Schedule:
-    """The schedule of `cosine_decay`, beginning anew whenever it has come to its end.
-
-        η(t) = η₀ (a + (1 - a) mⁱ (1 + cos πx) / 2)
-
-    where i counts the restarts so far and x goes from 0 to 1 in each period. The periods are
-    T, Tq, Tq², … steps long.
-
-    Args:
-        initial_learning_rate: η₀.
-        first_decay_steps: T, positive.
-        t_mul: q, at least 1.
-        m_mul: m.
-        alpha: a.
-
-    Raises TypeError or ValueError where `first_decay_steps` is no positive number or `t_mul` is
-    below 1.
-
-    Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts (2017),
-    arxiv.org/abs/1608.03983. Behaves like keras.optimizers.schedules.CosineDecayRestarts.
-
-    >>> rate = cosine_decay_restarts(1.0, 10)
-    >>> rate(0), rate(5), rate(10), rate(20), rate(30)
-    (1.0, 0.5, 1.0, 0.5, 1.0)
-    """
-    _check("cosine_decay_restarts", "(0, inf)", first_decay_steps=first_decay_steps)
-    _check("cosine_decay_restarts", "[1, inf)", t_mul=t_mul)
-
-    def schedule(step: int) -> float:
-        x = step / first_decay_steps
-        if t_mul == 1:
-            restarts, x = math.floor(x), x % 1
-        else:  # 1 + q + … + qⁱ⁻¹ = (qⁱ - 1) / (q - 1) first periods are over
-            restarts = math.floor(math.log(1 + x * (t_mul - 1), t_mul))
-            x = (x - (t_mul**restarts - 1) / (t_mul - 1)) / t_mul**restarts
-        cosine = m_mul**restarts * (1 + math.cos(math.pi * x)) / 2
-        return initial_learning_rate * (alpha + (1 - alpha) * cosine)
-
-    return schedule
-
-
-_INTERVALS: dict[str, Callable[[Any], bool]] = {
-    "[0, 1)": lambda x: 0 <= x < 1,
-    "[0, inf)": lambda x: 0 <= x < math.inf,
-    "(0, inf)": lambda x: 0 < x < math.inf,
-    "[1, inf)": lambda x: 1 <= x < math.inf,
-}
-
-
-def _check(function: str, interval: str, **arguments: Any) -> None:
-    """Raise unless every argument is a number in the interval."""
-    for name, value in arguments.items():
-        if not isinstance(value, Real):
-            raise TypeError(f"{function}: {name} must be a number, got {value!r}")
-        if not _INTERVALS[interval](value):
-            raise ValueError(f"{function}: {name} must lie in {interval}, got {value!r}")
 
 
 def _float_leaves(

@@ -452,17 +452,12 @@ def check_finite(what: str, output: Any, inputs: Sequence[Any]) -> None:
             )
 
 
-def backward(tensor: Tensor, cotangent: Any, retain_tape: bool) -> None:
-    """What `Tensor.backward` does."""
-    if not tensor.requires_grad:
-        raise RuntimeError(
-            f"backward: nothing was recorded for this {tensor.described()}; make it from a "
-            f"Tensor(..., requires_grad=True), outside no_grad()"
-        )
+def starting_cotangent(name: str, tensor: Tensor, cotangent: Any) -> np.ndarray:
+    """The cotangent that a backward pass starts with: the one given, or 1 for a scalar."""
     if cotangent is None:
         if tensor.size != 1:
             raise ValueError(
-                f"backward: a {tensor.described()} is not a scalar; pass the cotangent, of the "
+                f"{name}: a {tensor.described()} is not a scalar; pass the cotangent, of the "
                 f"same shape"
             )
         cotangent = np.ones_like(tensor.data)
@@ -471,8 +466,19 @@ def backward(tensor: Tensor, cotangent: Any, retain_tape: bool) -> None:
     cotangent = np.asarray(cotangent, tensor.dtype)
     if cotangent.shape != tensor.shape:
         raise ValueError(
-            f"backward: the cotangent has shape {cotangent.shape}, the tensor {tensor.shape}"
+            f"{name}: the cotangent has shape {cotangent.shape}, the tensor {tensor.shape}"
         )
+    return cotangent
+
+
+def backward(tensor: Tensor, cotangent: Any, retain_tape: bool) -> None:
+    """What `Tensor.backward` does."""
+    if not tensor.requires_grad:
+        raise RuntimeError(
+            f"backward: nothing was recorded for this {tensor.described()}; make it from a "
+            f"Tensor(..., requires_grad=True), outside no_grad()"
+        )
+    cotangent = starting_cotangent("backward", tensor, cotangent)
     cotangents: dict[Any, Any] = {}
     accumulate(cotangents, tensor, cotangent)
     owned = {id(cotangent): cotangent}

@@ -1,10 +1,10 @@
 """The explorable page: a function's forward and backward pass, to be looked into.
 
 `page` collects a tape's values and gradients, `arrays` packs them, `calls` finds the lines that ran
-the operations, `dependence` how single elements depend on others, `explanation` and `mathematics`
-what the docstrings say. In the browser, `numbers` reads the arrays, `pictures` draws them,
-`arithmetic` takes single numbers apart; `tape`, `operation`, `reading` and `tour` are the parts of
-the page, and `page` moves through the steps.
+the operations, `dependence` how single elements depend on others, `explanation` what is written
+about an operation; `docstrings` and `mathematics` typeset that. In the browser, `numbers` reads the
+arrays, `pictures` draws them, `arithmetic` takes single numbers apart; `tape`, `operation`,
+`reading` and `tour` are the parts of the page, and `page` moves through the steps.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.primitive import Primitive, _Each
-from .mathematics import typeset
+from .docstrings import typeset
 
 PACKAGE = __name__.partition(".")[0]
 SHORT = 25  # lines of a function that is shown whole, for the VJP that it makes

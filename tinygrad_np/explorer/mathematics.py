@@ -1,4 +1,4 @@
-"""Docstrings as HTML, with their formulas as MathML.
+"""Formulas within prose, as MathML.
 
 The docstrings of this library write mathematics as one writes it in plain text, in the middle of
 English sentences: "the VJP is y · (g - Σ g y)". Two things are needed to typeset that. A formula
@@ -12,12 +12,9 @@ What isn't understood stays as it was written, as text.
 
 from __future__ import annotations
 
-import functools
-import inspect
 import re
-import textwrap
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -78,7 +75,7 @@ class _Operator(str):
     least: int
 
 
-def _element(tag: str, content: str, attributes: str = "") -> str:
+def markup(tag: str, content: str, attributes: str = "") -> str:
     return f"<{tag}{attributes}>{escape(content, quote=False)}</{tag}>"
 
 
@@ -87,11 +84,11 @@ def _row(elements: list[str]) -> str:
 
 
 def _operator(sign: str, attributes: str = "") -> str:
-    return _element("mo", {"-": "−", "*": "∗", "'": "′", "...": "…"}.get(sign, sign), attributes)
+    return markup("mo", {"-": "−", "*": "∗", "'": "′", "...": "…"}.get(sign, sign), attributes)
 
 
 def _upright(name: str) -> str:
-    return _element("mi", name, ' mathvariant="normal"')
+    return markup("mi", name, ' mathvariant="normal"')
 
 
 def _letter(letter: str) -> str:
@@ -99,8 +96,8 @@ def _letter(letter: str) -> str:
     decomposed = unicodedata.normalize("NFD", letter)
     plain, accent = decomposed[0], decomposed[1:]
     if any(mark not in ACCENTS for mark in accent):
-        return _element("mi", letter)
-    element = _upright(plain) if "Α" <= plain <= "Ω" else _element("mi", plain)
+        return markup("mi", letter)
+    element = _upright(plain) if "Α" <= plain <= "Ω" else markup("mi", plain)
     for mark in accent:
         over = _operator(ACCENTS[mark], ' stretchy="false"')
         element = f'<mover accent="true">{element}{over}</mover>'
@@ -299,13 +296,13 @@ class _Reader:
             if before not in ("", "function", "large", "dots") and not self.script:
                 return None
             self.at, self.kind = number.end(), "number"
-            base = [_element("mn", number[0])]
+            base = [markup("mn", number[0])]
         elif self.match(ELLIPSIS):
             operator = self.text[: self.at].rstrip()[-1:] in [*SIGNS, *"·="]
             return self.dots() if before or self.depth or operator else None
         elif character and character in SYMBOLS:
             self.at, self.kind, self.telling = self.at + 1, "symbol", True
-            base = [_element("mi", character)]
+            base = [markup("mi", character)]
         elif character == "*" and self.depth and self.match(r"\*[A-Za-z]"):
             self.at += 1  # the shape (N, *S, C)
             rest = self.factor("", False)
@@ -348,7 +345,7 @@ class _Reader:
         ):
             return None
         self.at, self.kind = name.end(), "word"
-        return [_element("mi", name[0])]
+        return [markup("mi", name[0])]
 
     def article(self, word: str, end: int) -> bool:
         """Whether a, A or I, which ends here, is the English word rather than a variable."""
@@ -374,7 +371,7 @@ class _Reader:
     def function(self, name: re.Match[str]) -> list[str] | None:
         """log(x), log₂ x; not the word alone."""
         self.at, self.kind = name.end(), "function"
-        function = self.scripts([_element("mi", name[0])])
+        function = self.scripts([markup("mi", name[0])])
         if self.text[self.at - 1] == ")":
             return function
         argument = self.attempt(self.factor, "function", True) if self.skip() else None
@@ -526,7 +523,7 @@ class _Reader:
             while _script(self.peek()) == kind:
                 self.at += 1
             plain = unicodedata.normalize("NFKC", self.text[start : self.at])
-            found = _whole(plain, script=True) or [_element("mtext", plain)]
+            found = _whole(plain, script=True) or [markup("mtext", plain)]
             if plain.lstrip("−") in ("T", "H"):  # transposed
                 found[-1] = _upright(plain[-1])
         elif self.match(r"\*(?![\w(\[*])|\*(?=_\w)"):  # conjugated
@@ -549,8 +546,8 @@ class _Reader:
             return self.inner() if self.peek() in ("(", "{") else None
         self.at = letters.end()
         if letters[0].isdigit():
-            return [_element("mn", letters[0])]
-        return [*map(_letter, letters[0])] if len(letters[0]) < 3 else [_element("mi", letters[0])]
+            return [markup("mn", letters[0])]
+        return [*map(_letter, letters[0])] if len(letters[0]) < 3 else [markup("mi", letters[0])]
 
     def raised(self) -> list[str] | None:
         """What stands behind ^: an operand, perhaps negative, or something in brackets."""
@@ -600,14 +597,14 @@ def _math(elements: list[str], source: str, attributes: str = "") -> str:
     return f'<math{attributes} alttext="{alternative}">{_row(elements)}</math>'
 
 
-def _display(text: str) -> str | None:
+def displayed(text: str) -> str | None:
     """A formula that stands alone."""
     body = text.rstrip(" .,;:")
     elements = _whole(body, display=True)
     if elements is None:
         return None
     if end := text[len(body) :].strip():
-        elements.append(_element("mtext", end))
+        elements.append(markup("mtext", end))
     return _math(elements, text.strip(), ' display="block"')
 
 
@@ -653,7 +650,7 @@ def _variables(text: str, start: int, end: int) -> bool:
     return bool(parts) and all(VARIABLE.fullmatch(part) for part in parts)
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> str:
     """A sentence with its formulas and its `code`."""
     text, parts, at = " ".join(text.split()), [], 0
     if CODE in text:
@@ -665,7 +662,7 @@ def _prose(text: str) -> str:
             mathml, at = found
             parts.append(mathml)
         elif text[at] == CODE:
-            parts.append(_element("code", next(code).strip("`")))
+            parts.append(markup("code", next(code).strip("`")))
             at += 1
         else:
             chunk = CHUNK.match(text, at)
@@ -673,97 +670,3 @@ def _prose(text: str) -> str:
             parts.append(escape(chunk[0], quote=False))
             at = chunk.end()
     return "".join(parts)
-
-
-# Paragraphs, lists, sections
-
-SECTION = re.compile(r"([A-Z][a-z]+):$")
-ENTRY = re.compile(r"(\*{0,2}\w+(?:, \*{0,2}\w+)*): (.*)")
-
-
-@functools.cache
-def typeset(docstring: str) -> str:
-    """The HTML of a docstring, safe to be put into a page.
-
-    Args:
-        docstring: paragraphs, lists of lines that begin with "- ", sections such as "Args:",
-            indented formulas, and doctests.
-
-    Returns:
-        Elements `p`, `ul`, `dl`, `pre` and `h4`, with `code` and MathML in them. Every `math` has
-        what was written as its `alttext`.
-
-    >>> typeset("Positive numbers that sum to `1`.")
-    '<p>Positive numbers that sum to <code>1</code>.</p>'
-    """
-    return "\n".join(_blocks(inspect.cleandoc(docstring).splitlines()))
-
-
-def _blocks(lines: list[str]) -> Iterator[str]:
-    at = 0
-    while at < len(lines):
-        line = lines[at]
-        start = at
-        at += 1
-        if not line.strip():
-            continue
-        if SECTION.match(line) and at < len(lines) and lines[at].startswith(" "):
-            at = _end_of_indented(lines, at)
-            yield f"<h4>{escape(line[:-1])}</h4>"
-            yield from _section(textwrap.dedent("\n".join(lines[start + 1 : at])).splitlines())
-        elif line.startswith(">>>"):
-            while at < len(lines) and lines[at].strip():
-                at += 1
-            yield _element("pre", "\n".join(lines[start:at]), ' class="doctest"')
-        elif line.startswith("- "):
-            items = [line[2:]]
-            while at < len(lines) and lines[at].startswith(("- ", "  ")):
-                if lines[at].startswith("- "):
-                    items.append("")
-                items[-1] += f" {lines[at][2:]}"
-                at += 1
-            yield f"<ul>{''.join(f'<li>{_prose(item)}</li>' for item in items)}</ul>"
-        elif line.startswith("    "):
-            at = _end_of_indented(lines, at)
-            yield from _indented(textwrap.dedent("\n".join(lines[start:at])).strip("\n"))
-        else:
-            while at < len(lines) and lines[at].strip() and not _begins_block(lines[at]):
-                at += 1
-            paragraph = " ".join(lines[start:at])
-            yield _display(paragraph) or f"<p>{_prose(paragraph)}</p>"
-
-
-def _begins_block(line: str) -> bool:
-    return line.startswith((">>> ", "- ", "    ")) or SECTION.match(line) is not None
-
-
-def _end_of_indented(lines: list[str], at: int) -> int:
-    while at < len(lines) and (lines[at].startswith(" ") or not lines[at].strip()):
-        at += 1
-    return at
-
-
-def _indented(text: str) -> Iterator[str]:
-    """Formulas, one a line or one over all lines, or what its layout matters to."""
-    formulas = [_display(line) for line in text.splitlines() if line.strip()]
-    if None in formulas:
-        formulas = [_display(" ".join(text.split()))]
-    if None in formulas:
-        yield _element("pre", text)
-    yield from filter(None, formulas)
-
-
-def _section(lines: list[str]) -> Iterator[str]:
-    """A definition for each entry "name: what it is", or paragraphs."""
-    if not ENTRY.match(lines[0]):
-        yield from _blocks(lines)
-        return
-    entries: list[list[str]] = []
-    for line in lines:
-        entry = ENTRY.match(line)
-        if entry:
-            entries.append([entry[1], entry[2]])
-        else:
-            entries[-1][1] += f" {line.strip()}"
-    items = (f"<dt>{_element('code', name)}</dt><dd>{_prose(text)}</dd>" for name, text in entries)
-    yield f"<dl>{''.join(items)}</dl>"

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core import tree
 from ..core.primitive import Primitive
-from ..core.tape import Record, Tape, accumulate, pull_back, recording
+from ..core.tape import Record, Tape, accumulate, pull_back, recording, starting_cotangent
 from ..core.tensor import Tensor, as_array
 from ..saving import replacing
 from . import dependence
@@ -115,19 +115,7 @@ class _Run:
         (output,) = tape.outputs if len(tape.outputs) == 1 else (None,)
         if output is None:
             raise ValueError(f"explain: the tape must have one output, not {len(tape.outputs)}")
-        if cotangent is None:
-            if output.size != 1:
-                raise ValueError(
-                    f"explain: a {output.described()} is not a scalar; pass the cotangent, of the "
-                    f"same shape"
-                )
-            cotangent = np.ones_like(output.data)
-        self.cotangent = np.asarray(cotangent, output.dtype)
-        if self.cotangent.shape != output.shape:
-            raise ValueError(
-                f"explain: the cotangent has shape {self.cotangent.shape}, "
-                f"the result {output.shape}"
-            )
+        self.cotangent = starting_cotangent("explain", output, cotangent)
         seeds: dict[Any, Any] = {}
         accumulate(seeds, output, self.cotangent)
         self.kept: dict[Any, Any] = {}
@@ -331,7 +319,6 @@ def _records(run: _Run, numbers: dict[Any, int]) -> list[dict[str, Any]]:
                 "names": _argument_names(record.op, len(inputs)),
                 "outputs": outputs,
                 "params": {name: _plain(value) for name, value in record.params.items()},
-                "flops": record.flops(),
                 "calls": run.calls.get(record, []),
                 "index": number,
             }
