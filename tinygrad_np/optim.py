@@ -163,22 +163,22 @@ class Optimizer:
         def update_block(block: list[np.ndarray]) -> None:
             g, p, *rest = block
             slots, out = rest[: len(self.slots)], rest[len(self.slots) :]
-            # The user looks for nan and inf in the loss; warnings from here would name no place.
-            with np.errstate(over="ignore", invalid="ignore"):
-                if decay:
-                    p = p - decay * p
-                self.rule(g.astype(p.dtype, copy=False), (p, *slots), out, rate, step + 1)
+            if decay:
+                p = p - decay * p
+            self.rule(g.astype(p.dtype, copy=False), (p, *slots), out, rate, step + 1)
 
         blocks = []
         for place, leaf in like.items():
             arrays = [leaves[place].reshape(-1) for leaves in (gradients, *old, *new)]
             for start in range(0, leaf.size, BLOCK):
                 blocks.append([array[start : start + BLOCK] for array in arrays])
-        if sum(leaf.size for leaf in like.values()) > BLOCK:
-            share(update_block, blocks, multiplies=False)
-        else:  # less work than waking a thread
-            for block in blocks:
-                update_block(block)
+        # The user looks for nan and inf in the loss; warnings from here would name no place.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if sum(leaf.size for leaf in like.values()) > BLOCK:
+                share(update_block, blocks, multiplies=False)
+            else:  # less work than waking a thread
+                for block in blocks:
+                    update_block(block)
         new_params, *new_slots = (tree.unflatten(params, leaves.values()) for leaves in new)
         new_state = dict(zip(self.slots, new_slots, strict=True))
         return new_params, {"step": np.array(step + 1), **new_state}

@@ -187,8 +187,9 @@ def _value_and_grad(f: Function, argnums: Any, has_aux: bool, name: str) -> Func
                 f"{type(output).__name__}; for further outputs return (scalar, others) and say "
                 f"has_aux=True"
             )
-        shape, dtype = np.shape(output), np.result_type(output)
-        if shape != () and np.size(output) != 1:
+        value = output.data if type(output) is Tensor else np.asarray(output)
+        shape, dtype = value.shape, value.dtype
+        if value.size != 1:
             raise ValueError(
                 f"{name}: the function must return a scalar, it returned shape {shape}"
             )
@@ -197,9 +198,9 @@ def _value_and_grad(f: Function, argnums: Any, has_aux: bool, name: str) -> Func
         trace.connect([output, *tree.leaves(aux)])
         gradients = iter(trace.pull_back([output], [np.ones(shape, dtype)], keep=False))
         trees = [tree.map(lambda _: next(gradients), args[i]) for i in chosen]
-        value = trace.value(output)
         result = tuple(trees) if several else trees[0]
-        return ((value, tree.map(trace.value, aux)) if has_aux else value), result
+        seen = trace.value(output)
+        return ((seen, tree.map(trace.value, aux)) if has_aux else seen), result
 
     return both
 

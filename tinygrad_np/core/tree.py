@@ -30,21 +30,21 @@ class _Leaf:
 LEAF = _Leaf()
 
 
-def _children(node: Any) -> list[tuple[Any, Any]] | None:
-    """The (key, child) pairs of a container, or None for a leaf."""
+def _keys(node: Any) -> Any:
+    """The keys of a container's children in order, None for a leaf."""
     if isinstance(node, dict):
-        return [(key, node[key]) for key in sorted(node)]
+        return sorted(node)
     if isinstance(node, (list, tuple)):
-        return list(enumerate(node))
-    return [] if node is None else None
+        return range(len(node))
+    return () if node is None else None
 
 
-def _rebuild(node: Any, children: list[Any]) -> Any:
-    """A container like `node` holding `children`, which come in `_children`'s order."""
+def _rebuild(node: Any, keys: Any, children: list[Any]) -> Any:
+    """A container like `node` holding `children` at these keys."""
     if node is None:
         return None
     if isinstance(node, dict):
-        return type(node)(zip(sorted(node), children, strict=True))
+        return type(node)(zip(keys, children, strict=True))
     if hasattr(node, "_fields"):
         return type(node)(*children)
     return type(node)(children)
@@ -79,32 +79,25 @@ class _Differ(Exception):
 
 def _map(f: Callable[..., Any], node: Any, others: tuple[Any, ...]) -> Any:
     # Not a closure that calls itself: that would be a reference cycle, which keeps arrays alive.
-    pairs = _children(node)
+    keys = _keys(node)
     for other in others:
-        found = _children(other)
-        if pairs is None or found is None:
-            same = pairs is found
-        else:
-            same = type(other) is type(node) and [k for k, _ in found] == [k for k, _ in pairs]
-        if not same:
+        if _keys(other) != keys or (keys is not None and type(other) is not type(node)):
             raise _Differ(node, other)
-    if pairs is None:
+    if keys is None:
         return f(node, *others)
     children = []
-    for key, child in pairs:
+    for key in keys:
         try:
-            children.append(_map(f, child, tuple([other[key] for other in others])))
+            children.append(_map(f, node[key], tuple([other[key] for other in others])))
         except _Differ as place:
             place.path.append(str(key))
             raise
-    return _rebuild(node, children)
+    return _rebuild(node, keys, children)
 
 
 def _describe(node: Any) -> str:
-    pairs = _children(node)
-    if pairs is None:
-        return "a leaf"
-    return f"{type(node).__name__} with {[key for key, _ in pairs]}"
+    keys = _keys(node)
+    return "a leaf" if keys is None else f"{type(node).__name__} with {list(keys)}"
 
 
 def leaves(tree: Any) -> list[Any]:
@@ -113,10 +106,7 @@ def leaves(tree: Any) -> list[Any]:
     >>> leaves({"b": 1, "a": (2, 3)})
     [2, 3, 1]
     """
-    pairs = _children(tree)
-    if pairs is None:
-        return [tree]
-    return [leaf for _, child in pairs for leaf in leaves(child)]
+    return [leaf for _, leaf in items(tree)]
 
 
 def flatten(tree: Any) -> tuple[list[Any], Any]:
@@ -136,7 +126,7 @@ def unflatten(structure: Any, leaves: Iterable[Any]) -> Any:
     {'a': (20, 30), 'b': 10}
     """
     given = list(leaves)
-    wanted = len(paths(structure))
+    wanted = len(items(structure))
     if len(given) != wanted:
         raise ValueError(f"tree.unflatten: the structure has {wanted} leaves, {len(given)} came")
     remaining = iter(given)
@@ -158,15 +148,15 @@ def items(tree: Any) -> list[tuple[str, Any]]:
     >>> items({"conv1": {"kernel": 3, "bias": 2}})
     [('conv1/bias', 2), ('conv1/kernel', 3)]
     """
-    return _items("", tree)
+    found: list[tuple[str, Any]] = []
+    _collect("", tree, found)
+    return found
 
 
-def _items(path: str, node: Any) -> list[tuple[str, Any]]:
-    pairs = _children(node)
-    if pairs is None:
-        return [(path, node)]
-    return [
-        found
-        for key, child in pairs
-        for found in _items(f"{path}/{key}" if path else str(key), child)
-    ]
+def _collect(path: str, node: Any, found: list[tuple[str, Any]]) -> None:
+    keys = _keys(node)
+    if keys is None:
+        found.append((path, node))
+    else:
+        for key in keys:
+            _collect(f"{path}/{key}" if path else str(key), node[key], found)

@@ -17,6 +17,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -112,8 +113,9 @@ def share(
 
     The caller is one of the threads and takes over what no other has begun, so that a kernel called
     from inside a worker cannot wait for ever. A single block runs in the caller alone. An exception
-    stops the handing out and is raised once every thread is done. Unless work `multiplies`
-    matrices, BLAS is left alone, which saves some microseconds.
+    stops the handing out and is raised once every thread is done. Context variables, such as those
+    of `np.errstate`, are the caller's in all of them. Unless work `multiplies` matrices, BLAS is
+    left alone, which saves some microseconds.
     """
     threads = _num_threads
     waiting = deque(blocks)
@@ -140,7 +142,7 @@ def share(
     with single_threaded_blas() if multiplies else contextlib.nullcontext():
         if helpers < 1:
             return take_blocks()
-        futures = [_pool(threads - 1).submit(help_out) for _ in range(helpers)]
+        futures = [_pool(threads - 1).submit(copy_context().run, help_out) for _ in range(helpers)]
         try:
             take_blocks()
         finally:

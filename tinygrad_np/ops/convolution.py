@@ -21,6 +21,7 @@ pixels.
 from __future__ import annotations
 
 import math
+import operator
 
 import numpy as np
 
@@ -272,7 +273,9 @@ def _checked_bias(name, bias, filters, kernel_shape):
 
 
 def _per_dimension(name, what, value, dims):
-    values = tuple(value) if np.iterable(value) else (value,) * dims
+    if _whole(value, 1):
+        return (int(value),) * dims
+    values = tuple(value) if np.iterable(value) else ()
     if len(values) != dims or not all(_whole(v, 1) for v in values):
         raise ValueError(
             f"{name}: {what} must be a positive int or {dims} of them, it is {value!r}"
@@ -310,11 +313,11 @@ def resolve_padding(name, padding, sizes, window, stride, dilation) -> tuple[tup
 
 def check_window_fits(name, what, sizes, window, padding, dilation):
     """Raise ValueError if a window is larger than the padded image."""
-    padded = tuple(n + low + high for n, (low, high) in zip(sizes, padding, strict=True))
-    extent = tuple((k - 1) * d + 1 for k, d in zip(window, dilation, strict=True))
-    if any(e > n for e, n in zip(extent, padded, strict=True)):
-        dilated = "" if extent == tuple(window) else f", dilated to {extent},"
+    padded = [n + low + high for n, (low, high) in zip(sizes, padding, strict=True)]
+    extent = [(k - 1) * d + 1 for k, d in zip(window, dilation, strict=True)]
+    if any(map(operator.gt, extent, padded)):
+        dilated = "" if extent == list(window) else f", dilated to {tuple(extent)},"
         raise ValueError(
             f"{name}: the {what} {tuple(window)}{dilated} doesn't fit into the padded image "
-            f"{padded}"
+            f"{tuple(padded)}"
         )

@@ -36,7 +36,7 @@ def convolve(
     # What two vectors of filters need lies together.
     weights = kernel.reshape(len(kernel), -1, filters // lanes, lanes).transpose(2, 0, 1, 3).copy()
     start = np.zeros(filters, x.dtype) if bias is None else bias
-    is_padded = bool(np.any(padding))
+    is_padded = any(map(any, padding))
 
     def work(block: Block) -> None:
         images, rows = block
@@ -70,7 +70,7 @@ def convolve_kernel_gradient(
 
     def term(images: slice, out: np.ndarray) -> None:
         out[...] = 0
-        if not np.any(padding):
+        if not any(map(any, padding)):
             _add_kernel_gradient(out, x[images], g[images], *kernel_shape[1:3], *stride)
             return
         for i in range(images.start, images.stop):  # one padded copy at a time
