@@ -29,6 +29,8 @@ ndarray = np.ndarray
 new_tensor = Tensor.__new__
 new_record = Record.__new__
 next_tick = ticks.__next__
+NO_PARAMS: dict[str, Any] = {}
+"""Shared by all records without keyword arguments: an object less to keep for each."""
 
 primitives: dict[str, Primitive] = {}
 """Every primitive by its name: what the printed tape, the checks and the tables look through."""
@@ -75,15 +77,17 @@ class Primitive:
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         # What every operation pays for being recorded is paid here, hence without function calls.
-        values: Any = args
+        values: Any = []
         parents: Any = ()
-        for i, arg in enumerate(args):
+        lifted = False
+        for arg in args:
             if type(arg) is Tensor:
-                if values is args:
-                    values = list(args)
-                values[i] = arg.data
+                lifted = True
                 if arg.requires_grad:
-                    parents += ((i, arg),)
+                    parents += ((len(values), arg),)
+                arg = arg.data
+            values.append(arg)
+        values = tuple(values)
         if params:
             for value in params.values():
                 if type(value) is Tensor:
@@ -91,8 +95,11 @@ class Primitive:
                     return self(*args, **params)
             if parents and not self.known.issuperset(params):
                 self._check_keywords(params)
-        output = self.forward(*values, **params)
-        if values is args:
+            output = self.forward(*values, **params)
+        else:
+            params = NO_PARAMS
+            output = self.forward(*values)
+        if not lifted:
             return output
         now = mode.get()
         if now is not DEFAULT_MODE:

@@ -170,17 +170,15 @@ class Tape(Sequence[Record]):
     def __init__(self, outputs: Sequence[Tensor], since: int = -1) -> None:
         """Collect what led to `outputs`, back to the record with index `since`, without it."""
         self.outputs = outputs
-        found = set()
-        pending = [t.record for t in outputs if t.record is not None and t.record.index > since]
-        while pending:
-            record = pending.pop()
-            if record not in found:
-                found.add(record)
-                for _, parent in record.parents:
-                    source = parent.record
-                    if source is not None and source.index > since:
-                        pending.append(source)
-        self.records = sorted(found, key=attrgetter("index"))
+        found = {t.record for t in outputs if t.record is not None and t.record.index > since}
+        self.records = list(found)
+        for record in self.records:  # which grows meanwhile
+            for _, parent in record.parents:
+                source = parent.record
+                if source is not None and source not in found and source.index > since:
+                    found.add(source)
+                    self.records.append(source)
+        self.records.sort(key=attrgetter("index"))
 
     def explain(
         self, path: Any = "explain.html", *, cotangent: Any = None, title: str = "tape"
