@@ -151,6 +151,24 @@ def elementwise(count):
     return arguments
 
 
+def cross_entropy(rng, dtype):
+    """Logits, some of which rule a class out, and probabilities that allow for that."""
+    shape = tuple(rng.integers([20, 20, 10], [40, 30, 65]))
+    logits, out = draw(rng, *shape, dtype=dtype), rng.random(shape) < 0.1
+    probabilities = np.where(out, 0, rng.random(shape)).astype(dtype)
+    logits[out] = -np.inf
+    logits[0, 0, 0] = np.nan
+    return (logits, probabilities), {}
+
+
+def cross_entropy_gradient(rng, dtype):
+    (logits, probabilities), _ = cross_entropy(rng, dtype)
+    g = draw(rng, *logits.shape[:-1], dtype=dtype)
+    if rng.random() < 0.5:
+        g = np.broadcast_to(g[:1, :1], g.shape)
+    return (g, logits, probabilities), {}
+
+
 def outer(rng, dtype):
     return (draw(rng, 100, 1, dtype=dtype), draw(rng, 1, 200, dtype=dtype)), {}
 
@@ -174,6 +192,8 @@ ARGUMENTS = {
     "depthwise.convolve": depthwise,
     "depthwise.convolve_input_gradient": depthwise_input_gradient,
     "depthwise.convolve_kernel_gradient": depthwise_kernel_gradient,
+    "losses.softmax_cross_entropy": cross_entropy,
+    "losses.softmax_cross_entropy_gradient": cross_entropy_gradient,
     "matmul.outer": outer,
     "pooling.max_pool": max_pool,
     "pooling.scatter_to_windows": scatter_to_windows,

@@ -49,6 +49,10 @@ def test_targets_of_any_dtype_leave_the_loss_in_that_of_the_predictions(loss):
     assert tg.softmax_cross_entropy(predictions, LABELS.astype(np.uint8)).dtype == np.float32
 
 
+def test_cross_entropy_has_derivatives_of_third_order():
+    tg.check_grads(tg.softmax_cross_entropy, (LOGITS, PROBABILITIES), order=3)
+
+
 REDUCTIONS = {"mean": "sum_over_batch_size", "sum": "sum", "none": None}
 KERAS_LOSSES = {
     "class numbers": ("SparseCategoricalCrossentropy", {"from_logits": True}),
@@ -97,6 +101,20 @@ def test_impossible_classes_drop_out_of_the_loss():
     value, gradient = tg.value_and_grad(tg.softmax_cross_entropy)(logits, np.array([0]))
     assert value == np.log(2)
     np.testing.assert_array_equal(gradient, [[-0.5, 0.0, 0.5]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("examples", [1, 500])  # 500 in compiled code
+def test_a_nan_among_the_logits_shows_in_its_example_alone(examples, dtype):
+    logits = np.zeros((examples, 20), dtype)
+    logits[-1, 3] = np.nan
+    labels = np.full(examples, 7)
+    losses = tg.softmax_cross_entropy(logits, labels, reduction="none")
+    gradient = tg.grad(lambda z: tg.softmax_cross_entropy(z, labels, reduction="sum"))(logits)
+    assert losses.dtype == gradient.dtype == dtype
+    for found in losses, gradient:
+        assert np.isnan(found[-1]).all()
+        assert np.isfinite(found[:-1]).all()
 
 
 def test_huber_is_a_parabola_through_zero():

@@ -83,6 +83,16 @@ def _depthwise(*arrays, windows):
     return len(windows.sizes) == 2 and arrays[0].size >= SMALL and _in_vectors(*arrays)
 
 
+def _few_classes(logits, probabilities):
+    """Whether rows are so short that NumPy's exponential, of vectors, is no advantage."""
+    return (
+        logits.shape[-1] <= 64
+        and logits.size >= SMALL
+        and logits.shape == probabilities.shape
+        and _plain(logits, probabilities)
+    )
+
+
 # Whether the compiled kernel is the one to call, for the arguments that its NumPy version takes.
 PAYS: dict[str, Callable[..., bool]] = {
     "activations.relu": lambda x: _plain(x) and x.size >= SMALL,
@@ -99,6 +109,10 @@ PAYS: dict[str, Callable[..., bool]] = {
     ),
     "depthwise.convolve_kernel_gradient": lambda x, g, kernel_shape, windows: _depthwise(
         x, g, windows=windows
+    ),
+    "losses.softmax_cross_entropy": _few_classes,
+    "losses.softmax_cross_entropy_gradient": lambda g, logits, probabilities: (
+        _few_classes(logits, probabilities) and g.dtype == logits.dtype
     ),
     "matmul.outer": lambda a, b: _plain(a, b) and a.size * b.size >= SMALL,
     "pooling.max_pool": lambda x, window, **_: len(window) == 2 and _plain(x) and x.size >= SMALL,

@@ -11,27 +11,54 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..core.primitive import primitive
 from ..core.tensor import Tensor
+from ..kernels import losses as kernels
 from .activations import log_softmax, sigmoid, softmax
 from .embedding import one_hot
 
 
 @primitive(name="softmax_cross_entropy")
-def _softmax_cross_entropy(logits, probabilities, axis=-1):
+def _softmax_cross_entropy(logits, probabilities):
     """Each example's loss -Σ_k p_k log softmax(z)_k = log Σ_k e^z_k - Σ_k p_k z_k, for Σ p = 1.
 
     The derivative with respect to z_k is softmax(z)_k Σ p - p_k: the predicted minus the wanted
     probabilities. With respect to p_k it is -log softmax(z)_k. Where p_k is 0 its term is 0, also
     for z_k = -∞, which rules a class out.
     """
-    logs = np.where(np.equal(probabilities, 0), 0, log_softmax(logits, axis=axis))
-    return -np.sum(probabilities * logs, axis=axis)
+    return kernels.softmax_cross_entropy(logits, probabilities)
+
+
+@primitive
+def softmax_cross_entropy_gradient(g, logits, probabilities):
+    """d_k = g (s_k Σ p - p_k) with s = softmax(z): the VJP of the cross-entropy of logits z.
+
+    For a cotangent h of d let m = Σ_k s_k h_k. As ds_k/dz_i = s_k ([k = i] - s_i), the VJPs are
+    Σ_k h_k d_k / g = m Σ p - Σ_k p_k h_k for g, g Σ p · s_i (h_i - m) for z_i and
+    Σ_k h_k g (s_k - [k = j]) = g (m - h_j) for p_j.
+    """
+    return kernels.softmax_cross_entropy_gradient(g, logits, probabilities)
 
 
 _softmax_cross_entropy.defvjp(
-    lambda g, y, z, p, axis=-1: (
-        np.expand_dims(g, axis) * (softmax(z, axis=axis) * np.sum(p, axis=axis, keepdims=True) - p)
+    lambda g, y, z, p: softmax_cross_entropy_gradient(g, z, p),
+    lambda g, y, z, p: -g[..., None] * log_softmax(z),
+)
+
+
+def _centred(h, s):
+    return h - np.sum(s * h, axis=-1, keepdims=True)
+
+
+def _gradient_logits_vjp(h, d, g, z, p):
+    s = softmax(z)
+    return g[..., None] * np.sum(p, axis=-1, keepdims=True) * (s * _centred(h, s))
+
+
+softmax_cross_entropy_gradient.defvjp(
+    lambda h, d, g, z, p: np.sum(
+        h * softmax_cross_entropy_gradient(np.ones_like(g), z, p), axis=-1
     ),
-    lambda g, y, z, p, axis=-1: -np.expand_dims(g, axis) * log_softmax(z, axis=axis),
+    _gradient_logits_vjp,
+    lambda h, d, g, z, p: -g[..., None] * _centred(h, softmax(z)),
 )
 
 
@@ -61,10 +88,9 @@ def softmax_cross_entropy(logits, labels, *, axis=-1, label_smoothing=0.0, reduc
     axis = normalize_axis_index(axis, logits.ndim, name)
     classes, examples = logits.shape[axis], logits.shape[:axis] + logits.shape[axis + 1 :]
     if labels.dtype.kind == "f" and labels.shape == logits.shape:
-        probabilities = labels.astype(logits.dtype, copy=False)
+        probabilities = _last(labels.astype(logits.dtype, copy=False), axis)
     elif labels.dtype.kind in "iu" and labels.shape == examples:
-        one_hots = one_hot(labels, classes, logits.dtype)
-        probabilities = np.moveaxis(one_hots, -1, axis)
+        probabilities = one_hot(labels, classes, logits.dtype)
     else:
         raise ValueError(
             f"{name}: labels must be integers of shape {examples} or probabilities of shape "
@@ -75,8 +101,12 @@ def softmax_cross_entropy(logits, labels, *, axis=-1, label_smoothing=0.0, reduc
         raise ValueError(f"{name}: label_smoothing must be from 0 to 1, it is {label_smoothing}")
     if label_smoothing:
         probabilities = probabilities * (1 - label_smoothing) + label_smoothing / classes
-    losses = _softmax_cross_entropy(logits, probabilities, axis=axis)
+    losses = _softmax_cross_entropy(_last(logits, axis), probabilities)
     return _reduce(name, losses, reduction)
+
+
+def _last(x, axis):
+    return x if axis == x.ndim - 1 else np.moveaxis(x, axis, -1)
 
 
 @primitive(name="sigmoid_cross_entropy")
@@ -191,8 +221,8 @@ def _last_mean(losses):
 def _reduce(name, losses, reduction):
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f'{name}: reduction must be "mean", "sum" or "none", it is {reduction!r}')
-    if np.size(losses) == 0:
-        raise ValueError(f"{name}: the batch is empty (losses of shape {np.shape(losses)})")
+    if losses.size == 0:
+        raise ValueError(f"{name}: the batch is empty (losses of shape {losses.shape})")
     if reduction == "none":
         return losses
     return np.mean(losses) if reduction == "mean" else np.sum(losses)

@@ -1,7 +1,7 @@
 """Reductions over axes and running sums, with NumPy's own arguments.
 
 The cotangent of a reduction has its output's shape. `_expand` gives it back the axes that were
-reduced, with length 1, so that it broadcasts against the input.
+reduced, with length 1, so that it broadcasts against the input; a single number does already.
 """
 
 from __future__ import annotations
@@ -17,11 +17,7 @@ from ..core.tensor import Tensor
 
 
 def _expand(g, x, axis, keepdims):
-    if keepdims:
-        return g
-    if axis is None:
-        return np.reshape(g, (1,) * np.ndim(x))
-    return np.expand_dims(g, axis)
+    return g if keepdims or axis is None else np.expand_dims(g, axis)
 
 
 def _count(x, axis, where=True):
