@@ -32,6 +32,9 @@ CASES = {name: (f, LOGITS) for name, f in ACTIVATIONS.items()} | {
     "leaky_relu with a slope": (partial(tg.leaky_relu, negative_slope=0.3), LOGITS),
     "elu with an alpha": (partial(tg.elu, alpha=1.7), LOGITS),
     "gelu by tanh": (partial(tg.gelu, approximate=True), LOGITS),
+    "bias_relu": (tg.bias_relu, IMAGES, LOGITS[0]),
+    "bias_relu of a vector": (tg.bias_relu, LOGITS[0], LOGITS[1]),
+    "bias_relu without a bias": (tg.bias_relu, LOGITS),
     "softmax over axes": (partial(tg.softmax, axis=(1, 3)), IMAGES),
     "log_softmax over the first axis": (partial(tg.log_softmax, axis=0), LOGITS),
     "logsumexp": (tg.logsumexp, LOGITS),
@@ -58,6 +61,47 @@ def test_activations_are_keras(name):
     # Keras holds the constants of these two in single precision.
     rtol = 1e-6 if name.startswith(("gelu", "leaky_relu")) else 1e-10
     agrees_with_tensorflow(CASES[name][0], reference, LOGITS, rtol=rtol)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [3, 30])  # 30 in compiled code
+@pytest.mark.parametrize("wanted", [0, 1, (0, 1), (1, 0)])
+def test_bias_relu_is_relu_of_the_sum(wanted, size, dtype):
+    x, g = rng.normal(size=(2, 4, size, size, 7)).astype(dtype)
+    bias = rng.normal(size=7).astype(dtype)
+    x[:, 0] = -bias  # the kink
+    for seen, expected in zip(
+        *(
+            tg.tree.leaves(tg.value_and_grad(loss, argnums=wanted)(x, bias))
+            for loss in (
+                lambda x, bias: np.sum(g * tg.bias_relu(x, bias)),
+                lambda x, bias: np.sum(g * tg.relu(x + bias)),
+            )
+        ),
+        strict=True,
+    ):
+        assert seen.dtype == expected.dtype == dtype
+        np.testing.assert_allclose(seen, expected, rtol=0, atol=1e4 * np.finfo(dtype).eps)
+
+
+def test_bias_relus_that_get_the_same_cotangent_have_their_own_gradients():
+    arrays = rng.normal(size=(3, 5)), rng.normal(size=(3, 5)), rng.normal(size=5), LOGITS[0]
+
+    def loss(x, y, bias, other, f):
+        return np.sum(g * (f(x, bias) + f(y, other)))
+
+    g = rng.normal(size=(3, 5))
+    for argnums in ((0, 1, 2, 3), (0, 3), (2, 1), (2, 3)):
+        gradient = tg.grad(loss, argnums)
+        expected = gradient(*arrays, lambda x, bias: tg.relu(x + bias))
+        for seen, value in zip(gradient(*arrays, tg.bias_relu), expected, strict=True):
+            np.testing.assert_allclose(seen, value, atol=1e-14)
+
+
+def test_bias_relu_names_a_bias_that_does_not_fit():
+    for x, bias in ((LOGITS, LOGITS), (LOGITS, LOGITS[0, :3]), (LOGITS, 1.0), (1.0, 1.0)):
+        with pytest.raises(ValueError, match="bias_relu: bias must have the length of the last"):
+            tg.bias_relu(x, bias)
 
 
 def test_gelu_is_exact():

@@ -169,6 +169,21 @@ def cross_entropy_gradient(rng, dtype):
     return (g, logits, probabilities), {}
 
 
+def rows(rng, dtype):
+    return draw(rng, *rng.integers([2, 90, 30], [5, 900, 70]), dtype=dtype)
+
+
+def bias_relu(rng, dtype):
+    x = rows(rng, dtype)
+    x[0, :2] = np.nan
+    return (x, draw(rng, x.shape[-1], dtype=dtype)), {}
+
+
+def where_positive_and_sums(rng, dtype):
+    y = rows(rng, dtype)
+    return (draw(rng, *y.shape, dtype=dtype), y), {}
+
+
 def outer(rng, dtype):
     return (draw(rng, 100, 1, dtype=dtype), draw(rng, 1, 200, dtype=dtype)), {}
 
@@ -185,8 +200,10 @@ def update(count, *numbers):
 
 
 ARGUMENTS = {
+    "activations.bias_relu": bias_relu,
     "activations.relu": elementwise(1),
     "activations.where_positive": elementwise(2),
+    "activations.where_positive_and_sums": where_positive_and_sums,
     "convolution.convolve": convolve,
     "convolution.convolve_kernel_gradient": convolve_kernel_gradient,
     "depthwise.convolve": depthwise,

@@ -58,6 +58,7 @@ LEFT_OUT = {
     "running sum": lambda x, c: np.cumsum(sqrt(x)[::-1])[:3] * np.cumprod(log(x)[3:]),
     "several parts": lambda x, c: where(c, np.modf(sqrt(x / 10))[0], 0),
     "activations": lambda x, c: where(c, tg.relu(sqrt(x)).reshape(6) * np.sinc(log(x)), 0),
+    "bias_relu": lambda x, c: where(c, tg.bias_relu(sqrt(x), log(x + 2)), 0),
     "einsum": lambda x, c: np.einsum("i,j->", sqrt(x)[c], log(x)[3:]),
 }
 

@@ -19,6 +19,7 @@ from .core.transforms import grad, stop_gradient, value_and_grad, vjp
 from .explorer import explain
 from .kernels.threads import get_num_threads, set_num_threads
 from .ops.activations import (
+    bias_relu,
     elu,
     gelu,
     hard_sigmoid,
@@ -60,6 +61,7 @@ __all__ = [
     "Tensor",
     "avg_pool2d",
     "batch_norm",
+    "bias_relu",
     "check_grads",
     "checkpoint",
     "conv1d",

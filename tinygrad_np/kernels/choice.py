@@ -73,6 +73,10 @@ def _few_entries(x, g, *, kernel_shape, dilation, groups, **_):
     )
 
 
+def _alike(g, y):
+    return g.size >= SMALL and g.shape == y.shape and _plain(g, y)
+
+
 def _large_leaf(g, *rest):
     arrays = [array for array in rest if isinstance(array, np.ndarray)]
     return g.size >= SMALL and _plain(g, *arrays)
@@ -95,10 +99,10 @@ def _few_classes(logits, probabilities):
 
 # Whether the compiled kernel is the one to call, for the arguments that its NumPy version takes.
 PAYS: dict[str, Callable[..., bool]] = {
+    "activations.bias_relu": lambda x, bias: _plain(x, bias) and x.size >= SMALL,
     "activations.relu": lambda x: _plain(x) and x.size >= SMALL,
-    "activations.where_positive": lambda g, y: (
-        _plain(g, y) and g.shape == y.shape and g.size >= SMALL
-    ),
+    "activations.where_positive": _alike,
+    "activations.where_positive_and_sums": _alike,
     "convolution.convolve": _direct_convolution,
     "convolution.convolve_kernel_gradient": _few_entries,
     "depthwise.convolve": lambda x, kernel, bias, windows: _depthwise(

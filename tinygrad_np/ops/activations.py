@@ -6,6 +6,8 @@ All but softmax and its kin work elementwise: the VJP is g · f'(x).
 from __future__ import annotations
 
 import math
+import threading
+import weakref
 
 import numpy as np
 
@@ -35,6 +37,78 @@ def where_positive(g, y):
 
 relu.defvjp(lambda g, y, x: where_positive(g, y))
 where_positive.defvjp(lambda h, z, g, y: where_positive(h, y), lambda h, z, g, y: None)
+
+
+def bias_relu(x, bias=None):
+    """y = max(x + bias, 0): what follows a convolution or a matrix product, in one pass.
+
+    The derivative with respect to x + bias is 1 where that is positive and else 0, also at the
+    kink, and y > 0 tells which: the VJP for x is g · [y > 0]. The bias was added to every row, so
+    its VJP is the sum of the same over all axes but the last.
+
+    Args:
+        x: (..., features).
+        bias: (features,), or None, which gives relu(x).
+
+    Returns:
+        The shape of x.
+
+    Raises:
+        ValueError: unless the bias has the length of the last axis of x.
+
+    >>> bias_relu(np.array([[-1.0, 1.0], [0.5, 2.0]]), np.array([0.5, -1.5]))
+    array([[0. , 0. ],
+           [1. , 0.5]])
+    """
+    if bias is None:
+        return relu(x)
+    x, bias = (value if hasattr(value, "shape") else np.asarray(value) for value in (x, bias))
+    if not x.shape or bias.shape != x.shape[-1:]:
+        raise ValueError(
+            f"bias_relu: bias must have the length of the last axis of x, its shape is "
+            f"{bias.shape} (x {x.shape})"
+        )
+    return _bias_relu(x, bias)
+
+
+@primitive(name="bias_relu", flops=lambda y, x, bias: 2 * y.size)
+def _bias_relu(x, bias):
+    return kernels.bias_relu(x, bias)
+
+
+# One pass over g and y gives both gradients, but they are asked for one after the other. The sums,
+# as long as the bias, wait here from the first question to the second.
+_waiting = threading.local()
+
+
+@primitive
+def bias_relu_input_gradient(g, y):
+    """g where y > 0, and 0 elsewhere: the VJP of `bias_relu` for x."""
+    dx, sums = kernels.where_positive_and_sums(g, y)
+    _waiting.sums = sums, weakref.ref(g), weakref.ref(y)
+    return dx
+
+
+@primitive
+def bias_relu_bias_gradient(g, y):
+    """The sums of g where y > 0 over all axes but the last: the VJP of `bias_relu` for the bias."""
+    sums, of_g, of_y = vars(_waiting).pop("sums", (None, None, None))
+    if sums is not None and of_g() is g and of_y() is y:
+        return sums
+    return kernels.where_positive_and_sums(g, y)[1]
+
+
+_bias_relu.defvjp(
+    lambda g, y, x, bias: bias_relu_input_gradient(g, y),
+    lambda g, y, x, bias: bias_relu_bias_gradient(g, y),
+)
+_bias_relu.uses = lambda i, use, y, x, bias: use
+bias_relu_bias_gradient.uses = lambda i, use, sums, g, y: np.broadcast_to(use, g.shape)
+bias_relu_input_gradient.defvjp(lambda h, dx, g, y: where_positive(h, y), lambda h, dx, g, y: None)
+bias_relu_bias_gradient.defvjp(
+    lambda h, sums, g, y: where_positive(np.broadcast_to(h, g.shape), y),
+    lambda h, sums, g, y: None,
+)
 
 
 @primitive
@@ -255,6 +329,7 @@ logsumexp.defvjp(
 )
 
 for _operation in (
-    *(relu, where_positive, leaky_relu, elu, sigmoid, softplus, softsign, hard_sigmoid, erf),
+    *(relu, where_positive, bias_relu_input_gradient),
+    *(leaky_relu, elu, sigmoid, softplus, softsign, hard_sigmoid, erf),
 ):
     _operation.elementwise = True

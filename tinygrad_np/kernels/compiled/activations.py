@@ -1,4 +1,4 @@
-"""Elementwise functions in one pass, by all threads."""
+"""Activations in one pass, by all threads."""
 
 from __future__ import annotations
 
@@ -9,30 +9,51 @@ from ..threads import cut, get_num_threads, share
 from .simd import jit
 
 SMALLEST_SHARED = 1 << 20  # bytes; less is done sooner than another thread wakes up
+ROWS = 128  # that are added up before they are added to the others
 
 
 def relu(x: np.ndarray) -> np.ndarray:
     y = empty(x.shape, x.dtype)
-    _by_parts(_relu, y, x)
+    _by_parts(_relu, y.reshape(-1), x.reshape(-1))
     return y
 
 
 def where_positive(g: np.ndarray, y: np.ndarray) -> np.ndarray:
     dx = empty(g.shape, g.dtype)
-    _by_parts(_where_positive, dx, g, y)
+    _by_parts(_where_positive, dx.reshape(-1), g.reshape(-1), y.reshape(-1))
     return dx
 
 
-def _by_parts(kernel, *arrays):
-    flat = [array.reshape(-1) for array in arrays]
-    if arrays[0].nbytes < SMALLEST_SHARED:
-        kernel(*flat)
-        return
+def bias_relu(x: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    y, shape = empty(x.shape, x.dtype), (-1, bias.size)
+    _by_parts(lambda y, x: _bias_relu(y, x, bias), y.reshape(shape), x.reshape(shape))
+    return y
+
+
+def where_positive_and_sums(g: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    dx, shape = empty(g.shape, g.dtype), (-1, g.shape[-1])
+    rows = [array.reshape(shape) for array in (dx, g, y)]
+    parts = _parts(rows[0])
+    sums = np.zeros((len(parts), g.shape[-1]), g.dtype)
     share(
-        lambda part: kernel(*(array[part] for array in flat)),
-        cut(flat[0].size, 4 * get_num_threads()),
+        lambda i: _where_positive_and_sums(sums[i], *(array[parts[i]] for array in rows)),
+        range(len(parts)),
         multiplies=False,
     )
+    return dx, sums.sum(axis=0)
+
+
+def _by_parts(kernel, *arrays):
+    share(
+        lambda part: kernel(*(array[part] for array in arrays)),
+        _parts(arrays[0]),
+        multiplies=False,
+    )
+
+
+def _parts(array):
+    pieces = 1 if array.nbytes < SMALLEST_SHARED else 4 * get_num_threads()
+    return cut(len(array), pieces)
 
 
 @jit
@@ -48,3 +69,28 @@ def _where_positive(dx, g, y):
     for i in range(g.size):
         value = g[i]
         dx[i] = value if y[i] > zero else zero
+
+
+@jit
+def _bias_relu(y, x, bias):
+    zero = x.dtype.type(0)
+    for i in range(len(x)):
+        for k in range(bias.size):
+            value = x[i, k] + bias[k]
+            y[i, k] = zero if value <= zero else value
+
+
+@jit
+def _where_positive_and_sums(sums, dx, g, y):
+    zero = g.dtype.type(0)
+    rows, columns = g.shape
+    few = np.zeros(columns, g.dtype)  # sums of sums lose less to rounding than long ones
+    for start in range(0, rows, ROWS):
+        for i in range(start, min(start + ROWS, rows)):
+            for k in range(columns):
+                value = g[i, k] if y[i, k] > zero else zero
+                dx[i, k] = value
+                few[k] += value
+        for k in range(columns):
+            sums[k] += few[k]
+            few[k] = zero
