@@ -1,37 +1,61 @@
-"""Elementwise functions that a network spends time on, of raw arrays."""
+"""Activations of raw arrays; large ones are shared between the threads."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
 from .choice import or_compiled
 from .matmul import column_sums
 from .memory import empty
+from .threads import cut, get_num_threads, share
 
 __all__ = ["bias_relu", "relu", "where_positive", "where_positive_and_sums"]
+
+SMALLEST_SHARED = 1 << 20  # bytes; less is done sooner than another thread wakes up
 
 
 @or_compiled
 def relu(x: np.ndarray) -> np.ndarray:
     """max(x, 0); NaN stays NaN."""
-    return np.maximum(x, 0, out=empty(x.shape, x.dtype))
+    y = empty(x.shape, x.dtype)
+    by_parts(lambda y, x: np.maximum(x, 0, out=y), y, x)
+    return y
 
 
 @or_compiled
 def where_positive(g: np.ndarray, y: np.ndarray) -> np.ndarray:
     """g where y > 0, and 0 elsewhere."""
-    return np.multiply(g, y > 0, out=empty(g.shape, g.dtype))
+    dx = empty(g.shape, g.dtype)
+    by_parts(lambda dx, g, y: np.multiply(g, y > 0, out=dx), dx, g, y)
+    return dx
 
 
 @or_compiled
 def bias_relu(x: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """max(x + bias, 0) for a bias that has the length of the last axis of x; NaN stays NaN."""
-    y = np.add(x, bias, out=empty(x.shape, np.result_type(x, bias)))
-    return np.maximum(y, 0, out=y)
+
+    def work(y: np.ndarray, x: np.ndarray) -> None:
+        np.maximum(np.add(x, bias, out=y), 0, out=y)
+
+    y = empty(x.shape, np.result_type(x, bias))
+    by_parts(work, y, x)
+    return y
 
 
 @or_compiled
 def where_positive_and_sums(g: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`where_positive(g, y)`, and its sums over all axes but the last."""
     dx = where_positive(g, y)
-    return dx, column_sums(dx.reshape(-1, dx.shape[-1]))
+    rows = dx.reshape(-1, dx.shape[-1])
+    return dx, column_sums(rows) if len(rows) > 1 else rows[0].copy()
+
+
+def by_parts(work: Callable[..., object], *arrays: np.ndarray) -> None:
+    """Call `work` on all arrays, or have the threads call it on parts of their first axis."""
+    if arrays[0].nbytes < SMALLEST_SHARED:
+        work(*arrays)
+        return
+    parts = cut(len(arrays[0]), 4 * get_num_threads())
+    share(lambda part: work(*(array[part] for array in arrays)), parts, multiplies=False)

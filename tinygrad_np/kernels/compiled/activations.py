@@ -4,56 +4,46 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..activations import SMALLEST_SHARED, by_parts
 from ..memory import empty
 from ..threads import cut, get_num_threads, share
 from .simd import jit
 
-SMALLEST_SHARED = 1 << 20  # bytes; less is done sooner than another thread wakes up
 ROWS = 128  # that are added up before they are added to the others
 
 
 def relu(x: np.ndarray) -> np.ndarray:
     y = empty(x.shape, x.dtype)
-    _by_parts(_relu, y.reshape(-1), x.reshape(-1))
+    by_parts(_relu, y.reshape(-1), x.reshape(-1))
     return y
 
 
 def where_positive(g: np.ndarray, y: np.ndarray) -> np.ndarray:
     dx = empty(g.shape, g.dtype)
-    _by_parts(_where_positive, dx.reshape(-1), g.reshape(-1), y.reshape(-1))
+    by_parts(_where_positive, dx.reshape(-1), g.reshape(-1), y.reshape(-1))
     return dx
 
 
 def bias_relu(x: np.ndarray, bias: np.ndarray) -> np.ndarray:
     y, shape = empty(x.shape, x.dtype), (-1, bias.size)
-    _by_parts(lambda y, x: _bias_relu(y, x, bias), y.reshape(shape), x.reshape(shape))
+    by_parts(lambda y, x: _bias_relu(y, x, bias), y.reshape(shape), x.reshape(shape))
     return y
 
 
 def where_positive_and_sums(g: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     dx, shape = empty(g.shape, g.dtype), (-1, g.shape[-1])
     rows = [array.reshape(shape) for array in (dx, g, y)]
-    parts = _parts(rows[0])
+    parts = cut(len(rows[0]), 1 if dx.nbytes < SMALLEST_SHARED else 4 * get_num_threads())
     sums = np.zeros((len(parts), g.shape[-1]), g.dtype)
+    if len(parts) == 1:
+        _where_positive_and_sums(sums[0], *rows)
+        return dx, sums[0]
     share(
         lambda i: _where_positive_and_sums(sums[i], *(array[parts[i]] for array in rows)),
         range(len(parts)),
         multiplies=False,
     )
     return dx, sums.sum(axis=0)
-
-
-def _by_parts(kernel, *arrays):
-    share(
-        lambda part: kernel(*(array[part] for array in arrays)),
-        _parts(arrays[0]),
-        multiplies=False,
-    )
-
-
-def _parts(array):
-    pieces = 1 if array.nbytes < SMALLEST_SHARED else 4 * get_num_threads()
-    return cut(len(array), pieces)
 
 
 @jit
@@ -85,12 +75,12 @@ def _where_positive_and_sums(sums, dx, g, y):
     zero = g.dtype.type(0)
     rows, columns = g.shape
     few = np.zeros(columns, g.dtype)  # sums of sums lose less to rounding than long ones
-    for start in range(0, rows, ROWS):
-        for i in range(start, min(start + ROWS, rows)):
-            for k in range(columns):
-                value = g[i, k] if y[i, k] > zero else zero
-                dx[i, k] = value
-                few[k] += value
+    for i in range(rows):
         for k in range(columns):
-            sums[k] += few[k]
-            few[k] = zero
+            value = g[i, k] if y[i, k] > zero else zero
+            dx[i, k] = value
+            few[k] += value
+        if i % ROWS == ROWS - 1 or i == rows - 1:
+            for k in range(columns):
+                sums[k] += few[k]
+                few[k] = zero
