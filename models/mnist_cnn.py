@@ -110,12 +110,12 @@ def apply(
         x = np.divide(x, np.float32(255), dtype=np.float32)
     convolutions, denses = _layers(params, "conv"), _layers(params, "dense")
     for layer in convolutions:
-        x = tg.relu(tg.conv2d(x, layer["kernel"], layer.get("bias")))
+        x = tg.bias_relu(tg.conv2d(x, layer["kernel"]), layer.get("bias"))
     if pool > 1:
         x = tg.max_pool2d(x, pool)
     x = tg.flatten(x)
     for layer in denses[:-1]:
-        x = tg.relu(tg.dense(x, layer["kernel"], layer.get("bias")))
+        x = tg.bias_relu(tg.dense(x, layer["kernel"]), layer.get("bias"))
         x = tg.dropout(x, dropout, rng)
     return tg.dense(x, denses[-1]["kernel"], denses[-1].get("bias"))
 

@@ -63,7 +63,7 @@ def test_the_page_of_the_mnist_cnn_holds_the_tapes_own_numbers(tmp_path, digits)
             np.testing.assert_array_equal(value, wanted[0][name])
             np.testing.assert_array_equal(gradient, wanted[1][name])
     described = [d["op"] for d in data["records"]]
-    assert described[:3] == ["conv2d", "relu", "conv2d"]
+    assert described[:3] == ["conv2d", "bias_relu", "conv2d"]
     assert described[-1] == "mean"
     assert data["records"][0]["calls"][-2][1] == "apply"
     assert "tg.conv2d(x" in data["records"][0]["calls"][-2][2]

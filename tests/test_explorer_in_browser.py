@@ -68,13 +68,18 @@ def heads(x, w):
     return np.sum((tg.softmax(q @ np.swapaxes(q, -1, -2)) @ q @ w[:2, :2]) ** 2)
 
 
-def pools(x, kernel):
-    y = tg.conv2d(x, kernel, stride=2, padding="same", dilation=1, groups=2)
+def pools(x, kernel, bias):
+    y = tg.conv2d(x, kernel, bias, stride=2, padding="same", dilation=1, groups=2)
     return np.sum(tg.avg_pool2d(y, 3, stride=1) * tg.max_pool2d(y, 3, stride=1, padding="valid"))
+
+
+def biased(x, bias):
+    return np.sum(tg.bias_relu(x, bias) ** 2)
 
 
 rng = np.random.default_rng(0)
 FUNCTIONS = {
+    "biased": (biased, rng.normal(size=(2, 3, 4)), rng.normal(size=4)),
     "recurrent": (recurrent, rng.normal(size=(3, 3)), rng.normal(size=3), rng.normal(size=4)),
     "perceptron": (
         perceptron,
@@ -86,7 +91,7 @@ FUNCTIONS = {
     "linear_algebra": (linear_algebra, rng.normal(size=(3, 3)), rng.normal(size=3)),
     "complexes": (complexes, rng.normal(size=4) + 1j * rng.normal(size=4)),
     "heads": (heads, rng.normal(size=(3, 4)), rng.normal(size=(4, 4))),
-    "pools": (pools, rng.normal(size=(2, 9, 8, 4)), rng.normal(size=(3, 2, 2, 6))),
+    "pools": (pools, *(rng.normal(size=n) for n in ((2, 9, 8, 4), (3, 2, 2, 6), 6))),
 }
 
 
@@ -158,8 +163,8 @@ def test_it_loads_without_complaints_or_requests_and_stepping_changes_it(chromiu
     assert "Step 1 of 22, forward: #0 conv2d" in status(chromium)
     chromium.find_element("id", "next").click()
     wait(chromium, "document.body.dataset.step === '1'")
-    assert "#1 relu" in status(chromium)
-    assert chromium.find_element("css selector", "#operation h2").text == "#1 relu forward"
+    assert "#1 bias_relu" in status(chromium)
+    assert chromium.find_element("css selector", "#operation h2").text == "#1 bias_relu forward"
     chromium.find_element("id", "last").click()
     wait(chromium, "document.body.dataset.step === '21'")
     assert "backward: #0 conv2d" in status(chromium)
@@ -179,12 +184,12 @@ def test_hovering_a_pixel_of_a_convolution_shows_its_window_and_its_sum(chromium
     params, images, _ = small
     show(chromium, cnn)
     hover(chromium, "out0", [0, 12, 9, 2])
-    y = tg.conv2d(images, params["conv1"]["kernel"], params["conv1"]["bias"])[0, 12, 9, 2]
+    y = tg.conv2d(images, params["conv1"]["kernel"])[0, 12, 9, 2]
     assert attributes(chromium, "data-value") == [pytest.approx(y, rel=1e-6)]
     cells = attributes(chromium, "data-cell")
     window = images[0, 12:15, 9:12, 0].astype(float) * params["conv1"]["kernel"][:, :, 0, 2]
     np.testing.assert_allclose(cells, window.ravel(), rtol=1e-12)
-    np.testing.assert_allclose(sum(attributes(chromium, "data-term")), y, rtol=TIGHT)
+    np.testing.assert_allclose(sum(cells), y, rtol=TIGHT)
     assert attributes(chromium, "data-total") == [pytest.approx(y, rel=TIGHT)]
     assert outlined(chromium, "in0") == {(0, 12 + i, 9 + j, 0) for i in range(3) for j in range(3)}
     assert outlined(chromium, "in1") == {(i, j, 0, 2) for i in range(3) for j in range(3)}
@@ -263,8 +268,9 @@ def test_the_numbers_that_the_page_adds_up_are_the_tapes(chromium, cnn, tmp_path
             added = sum(map(to_complex, terms))
             added = added if "j" in total else added.real
             assert abs(added - to_complex(total)) <= bound, where
-        if how == "sum":
+        if how in ("sum", "positive"):
             shown = to_complex(total)
+            shown = max(shown.real, 0) if how == "positive" else shown
             assert abs(shown - to_complex(result)) <= bound, where
     assert browser.complaints(chromium) == []
 

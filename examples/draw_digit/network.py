@@ -134,7 +134,7 @@ def _layers(tape: tg.Tape) -> list[Layer]:
         elif operation == "dense":
             units_in, units = record.args[1].shape
             name, note = f"dense{count[operation]}", f"{units_in:,} × {units:,} weights"
-        elif operation == "relu":
+        elif operation in ("bias_relu", "relu"):
             name, note, _ = layers.pop()
             note = f"{note}, then ReLU"
         else:

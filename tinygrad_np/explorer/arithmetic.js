@@ -218,6 +218,54 @@ const convolution = {
   },
 };
 
+// ---- bias and ReLU
+
+const biasRelu = {
+  out(s, index) {
+    const [x, bias] = s.ins,
+      j = index.at(-1);
+    return {
+      says: "The bias of its channel is added. If the sum is positive it goes on, else 0 does.",
+      terms: [
+        { label: `x${indexText(index)}`, value: x.get(index) },
+        { label: `bias[${j}]`, value: bias.get([j]) },
+      ],
+      how: "positive",
+      marks: { in0: [[index, "there"]], in1: [[[j], "there"]] },
+    };
+  },
+  sent(s, which, index) {
+    const y = s.outs[0],
+      passed = (at) => (y.get(at) > 0 ? 1 : 0);
+    if (which === 0)
+      return {
+        says: passed(index)
+          ? "Its sum with the bias was positive and went on. So the gradient comes back as it is."
+          : "Its sum with the bias was not positive, and 0 went on instead: it made no difference. So nothing comes back.",
+        terms: [
+          {
+            label: "gradient × (1 if the output is positive, else 0)",
+            cells: [{ a: s.g.get(index), b: passed(index), label: "" }],
+          },
+        ],
+        marks: { outgrad0: [[index, "there"]], out0: [[index, "there"]] },
+      };
+    const j = index[0],
+      cells = [...indices(y.shape.slice(0, -1))].map((row) => {
+        const at = [...row, j];
+        return { a: s.g.get(at), b: passed(at), at, label: `gradient${indexText(at)}` };
+      });
+    return {
+      says: "The bias was added everywhere in its channel. Where the output is positive that made a difference, and the gradient there counts; elsewhere it counts 0. Its gradient is the sum.",
+      terms: [{ label: "all places", cells }],
+      marks: {
+        outgrad0: cells.map(({ at }) => [at, "there"]),
+        out0: cells.map(({ at }) => [at, "there"]),
+      },
+    };
+  },
+};
+
 // ---- pooling
 
 function windowAt(s, o) {
@@ -837,6 +885,7 @@ function place(s, which, index) {
 }
 
 const RULES = {
+  bias_relu: biasRelu,
   conv1d: convolution,
   conv2d: convolution,
   conv3d: convolution,

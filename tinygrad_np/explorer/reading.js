@@ -158,7 +158,7 @@ function sumTable(found, write_) {
           { class: "total", "data-total": write(total) },
           "Added up: ",
           element("strong", {}, write(total, found.array.dtype)),
-          "; on the tape: ",
+          found.how === "positive" ? "; of that goes on: " : "; on the tape: ",
           element("strong", { "data-result": write(found.result) }, write_(found.result)),
         );
   return { total: sum, tables: parts };

@@ -63,6 +63,8 @@ const ON_THE_WAY = {
   matmul:
     "Each output was a sum of products. Going back, each factor gets the gradient times the other factor.",
   relu: "ReLU let positive numbers through and stopped the others. The gradient goes the same way: where the number was positive it passes, elsewhere it is 0. What was stopped made no difference.",
+  bias_relu:
+    "To each number the bias of its channel was added; ReLU let the positive sums through and stopped the others. The gradient goes the same way: where the sum was positive it passes, elsewhere it is 0. What was stopped made no difference.",
   max_pool2d:
     "Of each window only the largest number went on. So only it gets the gradient; the others get 0. That is why most of this picture is empty.",
   conv2d:
