@@ -46,6 +46,9 @@ class Primitive:
         self.flops = flops
         self.vjps: Any = ()  # indexed by the argument's position
         self.differentiable = 0  # the arguments before this position have VJPs, all of them
+        # Where one computation gives the cotangents of all arguments, this gives them as a tuple,
+        # called like one of the VJPs; the walk back then calls it instead of them.
+        self.joint_vjp: Callable[..., Any] | None = None
         self.known: set[str] = set()  # keywords that every VJP has been found to take
         self.elementwise = isinstance(forward, np.ufunc) and forward.signature is None
         # For what moves, chooses or adds up elements: called like `vjp`, with 0 in place of g for

@@ -270,12 +270,17 @@ def walk_back(
             if kept is not None:
                 kept[record] = g
             op, params = record.op, record.params
-            vjps = op.vjps
+            vjps, joint = op.vjps, None
+            if op.joint_vjp is not None:
+                joint = op.joint_vjp(g, output, *args, **params)
             for position, parent in record.parents:
                 node = parent.record or parent
                 if wanted is not None and node not in wanted:
                     continue
-                cotangent = vjps[position](g, output, *args, **params)
+                if joint is None:
+                    cotangent = vjps[position](g, output, *args, **params)
+                else:
+                    cotangent = joint[position]
                 if cotangent is None:
                     continue
                 if uses is not None and op.elementwise and type(uses[record]) is not int:

@@ -6,8 +6,6 @@ All but softmax and its kin work elementwise: the VJP is g · f'(x).
 from __future__ import annotations
 
 import math
-import threading
-import weakref
 
 import numpy as np
 
@@ -76,39 +74,27 @@ def _bias_relu(x, bias):
     return kernels.bias_relu(x, bias)
 
 
-# One pass over g and y gives both gradients, but they are asked for one after the other. The sums,
-# as long as the bias, wait here from the first question to the second.
-_waiting = threading.local()
+@primitive(flops=lambda gradients, g, y: 2 * g.size)
+def bias_relu_gradients(g, y):
+    """Both VJPs of `bias_relu` in one pass: g where y > 0, and the sums of that for the bias.
+
+    They are linear in g. For cotangents h of the first and k of the second, the VJP is h + k where
+    y > 0, with k broadcast.
+    """
+    return kernels.where_positive_and_sums(g, y)
 
 
-@primitive
-def bias_relu_input_gradient(g, y):
-    """g where y > 0, and 0 elsewhere: the VJP of `bias_relu` for x."""
-    dx, sums = kernels.where_positive_and_sums(g, y)
-    _waiting.sums = sums, weakref.ref(g), weakref.ref(y)
-    return dx
-
-
-@primitive
-def bias_relu_bias_gradient(g, y):
-    """The sums of g where y > 0 over all axes but the last: the VJP of `bias_relu` for the bias."""
-    sums, of_g, of_y = vars(_waiting).pop("sums", (None, None, None))
-    if sums is not None and of_g() is g and of_y() is y:
-        return sums
-    return kernels.where_positive_and_sums(g, y)[1]
-
-
+bias_relu_gradients.defvjp(
+    lambda h, gradients, g, y: where_positive(h[0] + h[1], y),
+    lambda h, gradients, g, y: None,
+)
 _bias_relu.defvjp(
-    lambda g, y, x, bias: bias_relu_input_gradient(g, y),
-    lambda g, y, x, bias: bias_relu_bias_gradient(g, y),
+    lambda g, y, x, bias: bias_relu_gradients(g, y)[0],
+    lambda g, y, x, bias: bias_relu_gradients(g, y)[1],
 )
+_bias_relu.joint_vjp = lambda g, y, x, bias: bias_relu_gradients(g, y)
 _bias_relu.uses = lambda i, use, y, x, bias: use
-bias_relu_bias_gradient.uses = lambda i, use, sums, g, y: np.broadcast_to(use, g.shape)
-bias_relu_input_gradient.defvjp(lambda h, dx, g, y: where_positive(h, y), lambda h, dx, g, y: None)
-bias_relu_bias_gradient.defvjp(
-    lambda h, sums, g, y: where_positive(np.broadcast_to(h, g.shape), y),
-    lambda h, sums, g, y: None,
-)
+bias_relu_gradients.uses = lambda i, use, gradients, g, y: use[0] | use[1]
 
 
 @primitive
@@ -329,7 +315,6 @@ logsumexp.defvjp(
 )
 
 for _operation in (
-    *(relu, where_positive, bias_relu_input_gradient),
-    *(leaky_relu, elu, sigmoid, softplus, softsign, hard_sigmoid, erf),
+    *(relu, where_positive, leaky_relu, elu, sigmoid, softplus, softsign, hard_sigmoid, erf),
 ):
     _operation.elementwise = True
