@@ -207,6 +207,22 @@ def test_the_printed_tape_counts_parameters_bytes_and_operations():
     assert rows[5] == f"total 12 {128 + 128 + 4} {192 + 32 + 32}"
 
 
+def test_vjps_that_are_stated_as_one_run_once():
+    product, calls = tg.primitive(lambda x, y: x * y, name="product"), []
+
+    def joint(g, output, x, y):
+        calls.append(g)
+        return g * y, g * x
+
+    product.defvjp(lambda *args: joint(*args)[0], lambda *args: joint(*args)[1])
+    product.joint_vjp = joint
+    x, y = np.array([2.0, 3.0]), np.array([5.0, 7.0])
+    gradients = tg.grad(lambda x, y: np.sum(product(x, y) ** 2), (0, 1))(x, y)
+    assert len(calls) == 1
+    np.testing.assert_array_equal(gradients, [2 * x * y**2, 2 * x**2 * y])
+    tg.check_grads(product, (x, y), order=3)
+
+
 def test_an_operation_with_several_outputs_gets_all_their_cotangents():
     @tg.primitive
     def sine_and_cosine(x):
