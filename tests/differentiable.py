@@ -103,7 +103,7 @@ def _derivative(function, outputs):
     if not isinstance(rule, Primitive) and {op.name for op in operations} == {function.__name__}:
         (rule,) = operations
     if isinstance(rule, Primitive):
-        vjps = [rule.vjps.vjp] if hasattr(rule.vjps, "vjp") else filter(None, rule.vjps)
+        vjps = rule.stated_vjps()
         vjps = [getattr(vjp, "func", vjp) for vjp in vjps]  # of a partial one
         own = [_first_paragraph(rule)] if rule.__module__.startswith("tinygrad_np") else []
         notes = list(dict.fromkeys(filter(None, map(_note, vjps)))) or own

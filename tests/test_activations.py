@@ -35,6 +35,8 @@ CASES = {name: (f, LOGITS) for name, f in ACTIVATIONS.items()} | {
     "bias_relu": (tg.bias_relu, IMAGES, LOGITS[0]),
     "bias_relu of a vector": (tg.bias_relu, LOGITS[0], LOGITS[1]),
     "bias_relu without a bias": (tg.bias_relu, LOGITS),
+    "bias_relu of no rows": (tg.bias_relu, IMAGES[:, :0], IMAGES[0, 0, 0]),
+    "bias_relu of no columns": (tg.bias_relu, LOGITS[:, :0], LOGITS[0, :0]),
     "softmax over axes": (partial(tg.softmax, axis=(1, 3)), IMAGES),
     "log_softmax over the first axis": (partial(tg.log_softmax, axis=0), LOGITS),
     "logsumexp": (tg.logsumexp, LOGITS),

@@ -16,8 +16,7 @@ from tinygrad_np.explorer.explanation import explain_operation
 
 
 def of_the_library(op):
-    vjps = op.vjps if isinstance(op.vjps, tuple) else [op.vjps.vjp]
-    return any(getattr(vjp, "__module__", "").startswith("tinygrad_np.") for vjp in vjps)
+    return any(getattr(v, "__module__", "").startswith("tinygrad_np.") for v in op.stated_vjps())
 
 
 BUILT_IN = [op for op in primitives.values() if of_the_library(op)]

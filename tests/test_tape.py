@@ -214,13 +214,15 @@ def test_vjps_that_are_stated_as_one_run_once():
         calls.append(g)
         return g * y, g * x
 
-    product.defvjp(lambda *args: joint(*args)[0], lambda *args: joint(*args)[1])
-    product.joint_vjp = joint
+    product.defvjp_jointly(2, joint)
     x, y = np.array([2.0, 3.0]), np.array([5.0, 7.0])
     gradients = tg.grad(lambda x, y: np.sum(product(x, y) ** 2), (0, 1))(x, y)
     assert len(calls) == 1
     np.testing.assert_array_equal(gradients, [2 * x * y**2, 2 * x**2 * y])
     tg.check_grads(product, (x, y), order=3)
+    tg.check_grads(lambda y: product(x, y), (y,))
+    product.defvjp(lambda g, z, x, y: 0 * g, None)  # takes their place
+    np.testing.assert_array_equal(tg.grad(lambda x: np.sum(product(x, y)))(x), 0)
 
 
 def test_an_operation_with_several_outputs_gets_all_their_cotangents():

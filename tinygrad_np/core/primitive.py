@@ -46,9 +46,7 @@ class Primitive:
         self.flops = flops
         self.vjps: Any = ()  # indexed by the argument's position
         self.differentiable = 0  # the arguments before this position have VJPs, all of them
-        # Where one computation gives the cotangents of all arguments, this gives them as a tuple,
-        # called like one of the VJPs; the walk back then calls it instead of them.
-        self.joint_vjp: Callable[..., Any] | None = None
+        self.joint_vjp: Callable[..., Any] | None = None  # gives what all of them give, at once
         self.known: set[str] = set()  # keywords that every VJP has been found to take
         self.elementwise = isinstance(forward, np.ufunc) and forward.signature is None
         # For what moves, chooses or adds up elements: called like `vjp`, with 0 in place of g for
@@ -67,12 +65,29 @@ class Primitive:
         operation that returns a tuple gets a tuple as `g`.
         """
         self.vjps = vjps
+        self.joint_vjp = None
         self.differentiable = (*vjps, None).index(None)
 
     def defvjp_each(self, vjp: Callable[..., Any]) -> None:
         """State one VJP for any number of arguments: `vjp(i, g, output, *args, **params)`."""
         self.vjps = _Each(vjp)
+        self.joint_vjp = None
         self.differentiable = len(self.vjps)
+
+    def defvjp_jointly(self, arguments: int, vjp: Callable[..., Any]) -> None:
+        """State the VJPs of so many arguments as one, where one computation gives them all.
+
+        It is called like the VJP of `defvjp`, and returns a tuple of cotangents.
+        """
+        self.defvjp(*(functools.partial(_part, i, vjp) for i in range(arguments)))
+        self.joint_vjp = vjp
+
+    def stated_vjps(self) -> list[Callable[..., Any]]:
+        """The VJPs as they were stated: a function for each argument, or one for all."""
+        if self.joint_vjp is not None:
+            return [self.joint_vjp]
+        vjps = [self.vjps.vjp] if isinstance(self.vjps, _Each) else self.vjps
+        return [vjp for vjp in vjps if vjp is not None]
 
     def vjp(self, position: int, g: Any, output: Any, *args: Any, **params: Any) -> Any:
         """The cotangent of one argument."""
@@ -152,8 +167,7 @@ class Primitive:
                 f"{self.name}: out= would write a Tensor into an array and lose its gradient; "
                 f"use the result instead"
             )
-        vjps = [self.vjps.vjp] if isinstance(self.vjps, _Each) else self.vjps
-        for vjp in filter(None, vjps):
+        for vjp in self.stated_vjps():
             taken = inspect.signature(vjp).parameters
             if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
                 for name in params:
@@ -192,6 +206,10 @@ class Primitive:
         except ValueError:  # a function of NumPy's that doesn't tell
             arguments = ""
         return f"<primitive {self.name}{arguments}>"
+
+
+def _part(i: int, vjp: Callable[..., Any], *args: Any, **params: Any) -> Any:
+    return vjp(*args, **params)[i]
 
 
 class _Each:

@@ -270,16 +270,16 @@ def walk_back(
             if kept is not None:
                 kept[record] = g
             op, params = record.op, record.params
-            vjps, joint = op.vjps, None
-            if op.joint_vjp is not None:
-                joint = op.joint_vjp(g, output, *args, **params)
+            vjps, joint_vjp, joint = op.vjps, op.joint_vjp, None
             for position, parent in record.parents:
                 node = parent.record or parent
                 if wanted is not None and node not in wanted:
                     continue
-                if joint is None:
+                if joint_vjp is None:
                     cotangent = vjps[position](g, output, *args, **params)
                 else:
+                    if joint is None:
+                        joint = joint_vjp(g, output, *args, **params)
                     cotangent = joint[position]
                 if cotangent is None:
                     continue

@@ -14,7 +14,7 @@ import linecache
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.primitive import Primitive, _Each
+from ..core.primitive import Primitive
 from .docstrings import typeset
 
 PACKAGE = __name__.partition(".")[0]
@@ -60,7 +60,7 @@ def explain_operation(op: Primitive) -> Explanation:
     >>> explanation.source
     'primitive(np.sin).defvjp(lambda g, y, x: g * np.cos(x))'
     """
-    vjps = _vjps(op)
+    vjps = op.stated_vjps()
     pieces = [*dict.fromkeys(piece for vjp in vjps for piece in _pieces(vjp))]
     pieces = sorted(p for p in pieces if not any(p.inside(other) for other in pieces))
     docstring = _docstring(op, vjps)
@@ -77,12 +77,6 @@ def explain_operation(op: Primitive) -> Explanation:
 
 
 # The VJPs
-
-
-def _vjps(op: Primitive) -> list[Callable[..., Any]]:
-    if isinstance(op.vjps, _Each):
-        return [op.vjps.vjp]
-    return [vjp for vjp in op.vjps if vjp is not None]
 
 
 def _function(vjp: Any) -> FunctionType | None:
@@ -270,9 +264,9 @@ def _derivation(op: Primitive, vjps: list[Any], pieces: list[_Piece]) -> Iterato
 
 def _rule_docstrings(op: Primitive) -> Iterator[str]:
     """The docstrings of the VJPs, for each argument where they differ."""
-    several = not isinstance(op.vjps, _Each)
+    several = isinstance(op.vjps, tuple) and op.joint_vjp is None
     by_argument = {}
-    for i, vjp in enumerate(op.vjps if several else [op.vjps.vjp]):
+    for i, vjp in enumerate(op.vjps if several else op.stated_vjps()):
         docstrings: list[str] = []
         rules = [*_rules(vjp)]
         called = set(rules[0].__code__.co_names) if rules else set()

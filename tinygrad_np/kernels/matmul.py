@@ -20,6 +20,12 @@ __all__ = ["column_sums", "matmul", "outer"]
 SMALLEST_SHARED = 4_000_000
 # Of a product with no more than these, no BLAS gives a part to its threads.
 LARGEST_UNSHARED = 8192
+# Bytes of an outer product, which takes as long as they take to write.
+SMALLEST_SHARED_OUTER = 8 << 20
+
+# Numbers. np.multiply takes up to half as long again as einsum for shorter rows, and half the time
+# for longer ones; np.matmul takes several times as long.
+LONG_ROW = 4096
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -50,8 +56,17 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 @or_compiled
 def outer(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The product of a column (n, 1) and a row (1, m)."""
-    # np.multiply takes half as long again for rows of a hundred numbers, np.matmul six times.
-    return np.einsum("ij,jk->ik", a, b, out=empty((len(a), b.shape[1]), np.result_type(a, b)))
+    out = empty((len(a), b.shape[1]), np.result_type(a, b))
+
+    def work(part: slice) -> None:
+        if b.size < LONG_ROW:
+            np.einsum("ij,jk->ik", a[part], b, out=out[part])
+        else:
+            np.multiply(a[part], b, out=out[part])
+
+    pieces = get_num_threads() if out.nbytes >= SMALLEST_SHARED_OUTER else 1
+    share(work, cut(len(a), pieces), multiplies=False)
+    return out
 
 
 def column_sums(a: np.ndarray) -> np.ndarray:

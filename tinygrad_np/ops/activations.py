@@ -88,11 +88,7 @@ bias_relu_gradients.defvjp(
     lambda h, gradients, g, y: where_positive(h[0] + h[1], y),
     lambda h, gradients, g, y: None,
 )
-_bias_relu.defvjp(
-    lambda g, y, x, bias: bias_relu_gradients(g, y)[0],
-    lambda g, y, x, bias: bias_relu_gradients(g, y)[1],
-)
-_bias_relu.joint_vjp = lambda g, y, x, bias: bias_relu_gradients(g, y)
+_bias_relu.defvjp_jointly(2, lambda g, y, x, bias: bias_relu_gradients(g, y))
 _bias_relu.uses = lambda i, use, y, x, bias: use
 bias_relu_gradients.uses = lambda i, use, gradients, g, y: use[0] | use[1]
 
