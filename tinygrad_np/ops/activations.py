@@ -1,6 +1,7 @@
 """Activation functions, under Keras's names and with Keras's defaults.
 
-All but softmax and its kin work elementwise: the VJP is g · f'(x).
+All but softmax and its kin work elementwise: the VJP is g · f'(x). The bias of `bias_relu` gets the
+sum of that.
 """
 
 from __future__ import annotations
