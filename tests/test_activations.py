@@ -86,6 +86,15 @@ def test_bias_relu_is_relu_of_the_sum(wanted, size, dtype):
         np.testing.assert_allclose(seen, expected, rtol=0, atol=1e4 * np.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize("size", [3, 5000])  # 5000 in compiled code
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
+def test_an_infinite_cotangent_is_stopped_too(size, dtype):
+    g = np.full(size, np.inf, dtype)
+    x = np.where(np.arange(size) % 2, 1, -1).astype(dtype)
+    _, pull_back = tg.vjp(tg.relu, x)
+    np.testing.assert_array_equal(pull_back(g)[0], np.where(x > 0, np.inf, 0))
+
+
 def test_bias_relus_that_get_the_same_cotangent_have_their_own_gradients():
     arrays = rng.normal(size=(3, 5)), rng.normal(size=(3, 5)), rng.normal(size=5), LOGITS[0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
@@ -331,6 +332,20 @@ def test_every_block_is_worked_on_once_also_inside_workers(set_threads):
     assert sorted(done) == list(itertools.product(range(5), range(5)))
 
 
+def test_shared_work_sees_the_callers_error_handling_in_every_thread(set_threads):
+    set_threads(2)
+    both, seen = threading.Barrier(2, timeout=30), []
+
+    def work(_):
+        both.wait()  # so that each thread takes one
+        seen.append((threading.get_ident(), np.geterr()["over"]))
+
+    with np.errstate(over="raise"):
+        threads.share(work, range(2))
+    assert len({thread for thread, _ in seen}) == 2
+    assert [handling for _, handling in seen] == ["raise"] * 2
+
+
 def test_share_sum_is_zero_without_blocks():
     total = threads.share_sum(lambda block, out: None, [], (2, 3), np.dtype(np.float32))
     np.testing.assert_array_equal(total, np.zeros((2, 3), np.float32))
@@ -344,7 +359,11 @@ def test_set_num_threads_refuses_what_is_no_count(n):
 
 @pytest.mark.parametrize(
     "shapes",
-    [((3, 4), (4, 5)), ((300, 400), (400, 100)), ((100, 400), (400, 300)), ((2, 3, 4), (4,))],
+    [
+        *(((3, 4), (4, 5)), ((300, 400), (400, 100)), ((100, 400), (400, 300)), ((2, 3, 4), (4,))),
+        # outer products: of short and of long rows, and large enough to be shared
+        *(((300, 1), (1, 100)), ((3, 1), (1, 5000)), ((1100, 1), (1, 1000)), ((220, 1), (1, 5000))),
+    ],
 )
 @pytest.mark.parametrize("transposed", [False, True])
 def test_matmul_is_numpys(shapes, transposed, set_threads):
