@@ -122,6 +122,8 @@ def as_html(rows: Rows, numbers: Sequence[int], caption: str = "") -> str:
 
 def as_dot(tape: Tape) -> str:
     """What `Tape.to_dot` does."""
+    from .constants import identity  # which imports the tensors that this module shows
+
     nodes: dict[Any, tuple[str, str]] = {}  # what a node stands for -> its style and label
     edges: list[tuple[Any, Any, tuple[int, ...]]] = []
 
@@ -143,7 +145,7 @@ def as_dot(tape: Tape) -> str:
                 arrives(parents[position], record)
             elif isinstance(arg, (np.ndarray, int, float, complex, np.generic)):
                 # The same array is the same node; equal numbers are numbers of their own.
-                source = (record, position) if np.ndim(arg) == 0 else id(arg)
+                source = (record, position) if np.ndim(arg) == 0 else identity(arg)
                 label = f"{arg:g}" if np.ndim(arg) == 0 else f"constant\n{np.shape(arg)}"
                 nodes.setdefault(source, ("shape=box, style=dashed", label))
                 edges.append((source, record, np.shape(arg)))

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from .constants import SCALARS, holds_tensor, recorded, stacked, unshared
 from .tape import DEFAULT_MODE, Record, check_finite, made_by, mode, ticks
 from .tensor import Tensor, as_array, rules
 
@@ -97,39 +98,53 @@ class Primitive:
         # What every operation pays for being recorded is paid here, hence without function calls.
         values: Any = []
         parents: Any = ()
-        lifted = False
+        lifted = foreign = False
         for arg in args:
             if type(arg) is Tensor:
                 lifted = True
                 if arg.requires_grad:
                     parents += ((len(values), arg),)
+                if arg.record is None:
+                    foreign = True
                 arg = arg.data
+            elif type(arg) not in SCALARS:
+                foreign = True
+                if isinstance(arg, (list, tuple)) and holds_tensor(arg):
+                    return self(*map(stacked, args), **params)
             values.append(arg)
         values = tuple(values)
+        now = mode.get()
+        if not now.recording:
+            parents = ()
+        guards: Any = None
+        if foreign and parents:
+            values, guards = recorded(self, args, values)
         if params:
+            foreign = False
             for value in params.values():
                 if type(value) is Tensor:
                     args, params = self._bind(args, params)
                     return self(*args, **params)
+                if type(value) not in SCALARS:
+                    foreign = True
             if parents and not self.known.issuperset(params):
                 self._check_keywords(params)
+            if foreign and parents:
+                guards = [] if guards is None else guards
+                params = {name: unshared(value, guards) for name, value in params.items()}
             output = self.forward(*values, **params)
         else:
             params = NO_PARAMS
             output = self.forward(*values)
         if not lifted:
             return output
-        now = mode.get()
-        if now is not DEFAULT_MODE:
-            if now.checking:
-                check_finite(self.name, output, values)
-            if not now.recording:
-                parents = ()
+        if now is not DEFAULT_MODE and now.checking:
+            check_finite(self.name, output, values)
         if parents and parents[-1][0] >= self.differentiable:
             self._check_differentiable(parents)
         if type(output) is not ndarray:
             if isinstance(output, (tuple, list)):
-                return self._several(values, params, parents, output)
+                return self._several(values, params, parents, output, guards)
             output = as_array(output)
         if params and parents and output.dtype.kind not in "fc":
             return output  # as for dtype=int: it varies in jumps only
@@ -145,6 +160,7 @@ class Primitive:
             record.params = params
             record.parents = parents
             record.output = output
+            record.guards = guards
         else:
             tensor.record = None
             tensor.requires_grad = False
@@ -175,10 +191,12 @@ class Primitive:
                         raise NotImplementedError(f"{self.name}: {name}= has no derivative rule")
         self.known |= params.keys() - {"out"}
 
-    def _several(self, args: Any, params: dict[str, Any], parents: Any, output: Any) -> Any:
+    def _several(
+        self, args: Any, params: dict[str, Any], parents: Any, output: Any, guards: Any
+    ) -> Any:
         """A tuple of tensors (named like NumPy's); outputs that are discrete stay arrays."""
         values = tuple(np.asarray(value) for value in output)
-        record = Record(self, args, params, parents, values) if parents else None
+        record = Record(self, args, params, parents, values, guards) if parents else None
         tensors = [
             made_by(record, value, i) if value.dtype.kind in "fc" else value
             for i, value in enumerate(values)

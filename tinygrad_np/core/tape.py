@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from . import display
+from .constants import Guard, check_unchanged
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -91,9 +92,10 @@ class Record:
         params: its keyword arguments.
         parents: (position in args, tensor) for each argument that needs a cotangent.
         output: the resulting array, or a tuple of them.
+        guards: of large arrays that the caller might change, see `constants`; None where none is.
     """
 
-    __slots__ = ("__weakref__", "args", "index", "op", "output", "params", "parents")
+    __slots__ = ("__weakref__", "args", "guards", "index", "op", "output", "params", "parents")
 
     def __init__(
         self,
@@ -102,6 +104,7 @@ class Record:
         params: dict[str, Any],
         parents: tuple[tuple[int, Tensor], ...],
         output: Any,
+        guards: list[Guard] | None = None,
     ) -> None:
         self.index = next(ticks)
         self.op = op
@@ -109,6 +112,7 @@ class Record:
         self.params = params
         self.parents = parents
         self.output = output
+        self.guards = guards
 
     @property
     def outputs(self) -> tuple[np.ndarray, ...]:
@@ -119,6 +123,10 @@ class Record:
     def released(self) -> bool:
         """Whether a backward pass has let go of the values."""
         return self.args is None
+
+    def release(self) -> None:
+        """Let go of the values, and of the records before this one."""
+        self.args, self.parents, self.output, self.guards = None, (), None, None
 
     def as_tensors(self) -> tuple[Any, list[Any]]:
         """Output and arguments as tensors that are still on the tape, for recorded VJPs."""
@@ -281,13 +289,13 @@ def walk_back(
                     if joint is None:
                         joint = joint_vjp(g, output, *args, **params)
                     cotangent = joint[position]
-                if cotangent is None:
+                if type(cotangent) is int and cotangent == 0:
                     continue
                 if uses is not None and op.elementwise and type(uses[record]) is not int:
                     cotangent = np.where(uses[record], cotangent, 0)
                 data = parent.data
-                if not hasattr(cotangent, "dtype"):  # a Python number
-                    cotangent = np.asarray(cotangent)
+                if not hasattr(cotangent, "dtype"):
+                    cotangent = _as_cotangent(cotangent, record, position)
                 if cotangent.dtype is not data.dtype or cotangent.shape != data.shape:
                     cotangent = _like_input(cotangent, data, record, position)
                 if checking:
@@ -299,7 +307,7 @@ def walk_back(
                 else:
                     cotangents[node] = cotangent
         if release:
-            record.args, record.parents, record.output = None, (), None
+            record.release()
     return cotangents
 
 
@@ -309,6 +317,7 @@ def pull_back(
     *,
     differentiable: bool = False,
     release: bool = False,
+    guards: Sequence[Guard] = (),
     **options: Any,
 ) -> dict[Any, Any]:
     """`walk_back`, with the derivative 0 for what a choice leaves out.
@@ -317,19 +326,32 @@ def pull_back(
     derivative is infinite or NaN, though 0 · ∞ would be NaN. Who is used is only looked up where
     that shows, or might in a further derivative.
     """
+    check_unchanged(tape.records, guards)
     if not _leaves_out(tape):
         return walk_back(
             tape, cotangents, differentiable=differentiable, release=release, **options
         )
-    if not (differentiable or mode.get().checking):
+
+    def walk(**more: Any) -> dict[Any, Any]:
         seeds = {node: g[:] if type(g) is list else g for node, g in cotangents.items()}
-        found = walk_back(tape, seeds, **options)
-        if all(np.isfinite(g).all() for g in found.values()):
-            for record in tape.records if release else ():
-                record.args, record.parents, record.output = None, (), None
-            return found
-    options.update(differentiable=differentiable, release=release)
-    return walk_back(tape, cotangents, uses=_uses(tape, cotangents), **options)
+        return walk_back(tape, seeds, **options, **more)
+
+    # A walk is quiet where its result is finite: what a choice leaves out warns of nothing real.
+    found: dict[Any, Any] = {}
+    with np.errstate(all="ignore"):
+        simple = not (differentiable or mode.get().checking)
+        if not (simple and _finite(found := walk())):
+            masks = {"differentiable": differentiable, "uses": _uses(tape, cotangents)}
+            found, simple = walk(**masks), False
+    if not simple and not _finite(found):
+        found = walk(**masks)
+    for record in tape.records if release else ():
+        record.release()
+    return found
+
+
+def _finite(found: dict[Any, Any]) -> bool:
+    return all(np.isfinite(g).all() for g in found.values())
 
 
 def _leaves_out(tape: Tape) -> bool:
@@ -368,10 +390,11 @@ def _uses(tape: Tape, cotangents: dict[Any, Any]) -> dict[Any, Any]:
             if op.uses is not None:
                 every = np.ones(record.output.shape, bool) if type(use) is int else use
                 part = op.uses(position, every, record.output, *record.args, **record.params)
-            if part is not None and type(part) is not int:
+            if type(part) is not int:
                 part = _like_input(part, np.empty(parent.shape, bool), record, position)
-            if part is not None:
-                accumulate(uses, parent, part)
+            elif part == 0:
+                continue
+            accumulate(uses, parent, part)
     return uses
 
 
@@ -398,6 +421,16 @@ def accumulate(
             sums.add(node)
 
 
+def _as_cotangent(value: Any, record: Record, position: int) -> np.ndarray:
+    """What a VJP returned that is neither array nor tensor: a number is an array of no axes."""
+    if value is None:
+        raise TypeError(
+            f"{record.op.name}: the VJP for argument {position} returned None; return the "
+            f"cotangent, or 0 where the argument has no part in the output"
+        )
+    return np.asarray(value)
+
+
 def _like_input(cotangent: Any, data: np.ndarray, record: Record, position: int) -> Any:
     """The cotangent in its input's shape and dtype: broadcasting and promotion undone.
 
@@ -412,7 +445,8 @@ def _like_input(cotangent: Any, data: np.ndarray, record: Record, position: int)
             if n == 1 and extra >= 0 and cotangent.shape[axis + extra] != 1
         )
         shape = cotangent.shape
-        if axes:
+        lengths = {n for value in (*record.outputs, *record.args) for n in np.shape(value)}
+        if axes and lengths.issuperset(shape[axis] for axis in axes):
             cotangent = np.sum(cotangent, axis=axes, keepdims=True)
             cotangent = np.reshape(cotangent, cotangent.shape[extra:])
         if cotangent.shape != data.shape:

@@ -9,6 +9,7 @@ This module knows no operation; the files in `ops/` fill the table.
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 rules: dict[Callable[..., Any], Callable[..., Any]] = {}
 """NumPy function -> the function that runs when one of its arguments is a Tensor."""
+
+sequences: set[Callable[..., Any]] = set()
+"""NumPy functions that take lists of arrays. To the others a list is one array."""
 
 
 class Tensor:
@@ -122,11 +126,13 @@ class Tensor:
         return self.data.item(*index)
 
     def tolist(self) -> Any:
-        """The value as nested lists of Python numbers."""
+        """The value as nested lists of Python numbers; it takes no gradient along."""
+        self._refuse_numbers("tolist", "unpack the tensor, as in a, b = t")
         return self.data.tolist()
 
     def tobytes(self, order: Any = "C") -> bytes:
-        """The value's bytes."""
+        """The value's bytes; they take no gradient along."""
+        self._refuse_numbers("tobytes", "compute with the tensor itself")
         return self.data.tobytes(order)
 
     def detach(self) -> Tensor:
@@ -161,7 +167,8 @@ class Tensor:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         self._refuse_escape("np.asarray")
-        return np.array(self.data, dtype=dtype, copy=copy)
+        # A copy, since an array to write to must not share memory with the tape.
+        return np.array(self.data, dtype=dtype, copy=copy is not False)
 
     def __float__(self) -> float:
         self._refuse_escape("float")
@@ -171,12 +178,22 @@ class Tensor:
         self._refuse_escape("complex")
         return complex(self.data)
 
-    def _refuse_escape(self, function: str) -> None:
+    def _refuse_escape(self, asked: str) -> None:
+        if self.requires_grad:
+            from .escape import explained
+
+            call, instead = explained(asked)
+            raise TypeError(
+                f"{call}: this {self.described()} is being differentiated and would lose its "
+                f"gradient; {instead}; if a constant is meant, say t.data or tg.stop_gradient(t)"
+            )
+
+    def _refuse_numbers(self, method: str, instead: str) -> None:
         if self.requires_grad:
             raise TypeError(
-                f"{function}: this {self.described()} is being differentiated and would lose its "
-                f"gradient; to make or to fill an array, np.stack the tensors; in place of math's "
-                f"functions call NumPy's; if a constant is meant, say t.data or tg.stop_gradient(t)"
+                f"Tensor.{method}: the numbers of this {self.described()}, which is being "
+                f"differentiated, would lose their gradient; {instead}; if constants are meant, "
+                f"say t.data.{method}()"
             )
 
     def __bool__(self) -> bool:
@@ -228,7 +245,7 @@ class Tensor:
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if kwargs or method != "__call__":
-            if kwargs.get("out") is not None:
+            if kwargs.get("out") is not None and (method != "__call__" or "where" not in kwargs):
                 raise TypeError(
                     f"np.{ufunc.__name__}: out= (or an in-place operator such as +=) would write "
                     f"a Tensor into an array and lose its gradient; use the result instead"
@@ -265,10 +282,10 @@ class Tensor:
         return rules[np.greater_equal](self, other)
 
     def __eq__(self, other: Any) -> Any:
-        return rules[np.equal](self, other)
+        return self.data == (other.data if type(other) is Tensor else other)
 
     def __ne__(self, other: Any) -> Any:
-        return rules[np.not_equal](self, other)
+        return self.data != (other.data if type(other) is Tensor else other)
 
     __hash__ = object.__hash__
 
@@ -440,8 +457,7 @@ for _name, _instead in {
 def _apply(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
     rule = rules.get(function)
     if rule is None:
-        module = getattr(function, "__module__", None) or "numpy"
-        raise NotImplementedError(_no_rule(f"{module}.{getattr(function, '__name__', function)}"))
+        raise NotImplementedError(no_rule(function))
     if "out" in kwargs:
         if kwargs["out"] is not None:
             raise TypeError(
@@ -449,13 +465,29 @@ def _apply(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) ->
                 f"gradient; use the result instead"
             )
         kwargs = {name: value for name, value in kwargs.items() if name != "out"}
+    for arg in (*args, *kwargs.values()) if kwargs else args:
+        if type(arg) is list or type(arg) is tuple:
+            from .constants import stacked  # which imports this module
+
+            if function not in sequences:
+                args = tuple(map(stacked, args))
+                kwargs = {name: stacked(value) for name, value in kwargs.items()}
+            break
     return rule(*args, **kwargs)
 
 
-def _no_rule(name: str) -> str:
-    name = name.replace("numpy.", "np.")
+def no_rule(function: Any, method: str = "") -> str:
+    """What to say of a function of NumPy's, or of another library's ufunc, that has no rule."""
+    name = getattr(function, "__name__", repr(function))
+    module = getattr(function, "__module__", None)
+    if module is None:  # as of every ufunc: the shortest name under which it can be imported
+        places = [m for m in list(sys.modules.values()) if vars(m).get(name) is function]
+        names = sorted((m.__name__ for m in places if "._" not in m.__name__), key=len)
+        module = names[0] if names else None
+    title = f"{module}.{name}".replace("numpy.", "np.") if module else f"the ufunc {name}"
+    given = title if module else "f"
     return (
-        f"{name} has no derivative rule, and its gradient is not dropped silently: add one with "
-        f"tg.primitive({name}).defvjp(...), write it with functions that have one, or pass "
-        f"tg.stop_gradient(t).data if no gradient is wanted"
+        f"{title}{method} has no derivative rule, and its gradient is not dropped silently: add "
+        f"one with tg.primitive({given}).defvjp(...), write it with functions that have one, or "
+        f"pass tg.stop_gradient(t).data if no gradient is wanted"
     )

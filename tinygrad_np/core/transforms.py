@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import tree
+from .constants import Guard, unshared
 from .primitive import no_flops, primitive
 from .tape import Record, Tape, accumulate, made_by, mode, own, pull_back, recording, ticks
 from .tensor import Tensor, as_array
@@ -38,12 +39,13 @@ class _Trace:
 
     def __init__(self, f: Function, args: Sequence[Any], argnums: Sequence[int], name: str) -> None:
         fresh = list(args)
+        self.guards: list[Guard] = []
         for i in argnums:
             if not 0 <= i < len(args):
                 raise ValueError(
                     f"{name}: argument {i} is to be differentiated, {len(args)} came by position"
                 )
-            fresh[i] = _fresh(args[i], f"{name}: argument {i}")
+            fresh[i] = _fresh(args[i], f"{name}: argument {i}", self.guards)
         self.inputs = [leaf for i in argnums for leaf in tree.leaves(fresh[i])]
         self.since = next(ticks)
         with recording():
@@ -68,10 +70,10 @@ class _Trace:
         self.outside = self.outside and mode.get().recording
 
     def value(self, output: Any) -> Any:
-        """What the caller gets to see of an output."""
+        """What the caller gets to see of an output: an array of its own, to write to."""
         if type(output) is not Tensor or (self.outside and output.requires_grad):
             return output
-        return output.data[()]
+        return output.data.copy()[()]
 
     def pull_back(self, outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool) -> list[Any]:
         """The cotangents of the inputs, given those of the outputs."""
@@ -86,6 +88,7 @@ class _Trace:
             wanted=self.wanted,
             differentiable=outside,
             release=not (keep or outside),
+            guards=self.guards,
         )
         gradients = []
         owned = {id(g): g for g in cotangents}
@@ -97,7 +100,7 @@ class _Trace:
         return gradients
 
 
-def _fresh(arg: Any, what: str) -> Any:
+def _fresh(arg: Any, what: str, guards: list[Guard]) -> Any:
     """The tree with a new tensor for every leaf."""
     paths = iter(tree.paths(arg))
 
@@ -112,6 +115,7 @@ def _fresh(arg: Any, what: str) -> Any:
                     f"{what}{f' ({path})' if path else ''} is {data.dtype}; derivatives need "
                     f"floating-point values"
                 )
+            data = unshared(data, guards, is_leaf=True)
             tensor = made_by(Record(identity, [data], {}, (), data), data)
         tensor.name = path or None
         return tensor

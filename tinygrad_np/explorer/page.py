@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
+from ..core.constants import identity
 from ..core.primitive import Primitive
 from ..core.tape import Record, Tape, accumulate, pull_back, recording, starting_cotangent
 from ..core.tensor import Tensor, as_array
@@ -148,17 +149,16 @@ class _Run:
             "sources": {},
             "largest": {},
         }
-        known = {id(value.data): value for value in self.values}
         for number, record in enumerate(self.tape):
             moved = dependence.source(record)
             if moved is not None:
                 frame["sources"][number] = add(moved)
-            for position, _ in record.parents:
+            for position, parent in record.parents:
                 place = f"{number}/{position}"
                 sent = self.kept.get((record, position))
                 if sent is None:
                     continue
-                images = known[id(record.args[position])].images
+                images = self.found[parent.record or parent, parent.position].images
                 frame["sent"][place] = add(sent, images)
                 if not dependence.is_factor(record, position):
                     continue
@@ -207,7 +207,7 @@ class _Value:
 def _values(tape: Tape) -> dict[Any, _Value]:
     """Every array that an operation of the tape takes or makes, in the order they appear.
 
-    Those of tensors stand under (node, position), constants under their identity.
+    Those of tensors stand under (node, position), constants under their `identity`.
     """
     found: dict[Any, _Value] = {}
     for number, record in enumerate(tape):
@@ -218,7 +218,7 @@ def _values(tape: Tape) -> dict[Any, _Value]:
             parent = parents.get(position)
             key: Any
             if parent is None:
-                key, value = id(arg), _Value(np.asarray(arg), None, None, None)
+                key, value = identity(arg), _Value(np.asarray(arg), None, None, None)
             else:
                 node = parent.record or parent
                 key = (node, parent.position)
@@ -305,7 +305,7 @@ def _records(run: _Run, numbers: dict[Any, int]) -> list[dict[str, Any]]:
             if parent is not None:
                 inputs.append({"value": numbers[parent.record or parent, parent.position]})
             elif isinstance(arg, (np.ndarray, np.generic)):
-                inputs.append({"value": numbers[id(arg)]})
+                inputs.append({"value": numbers[identity(arg)]})
             else:
                 inputs.append({"text": f"{arg!r:.60}"})
         count = len(record.outputs)

@@ -2,6 +2,7 @@
 
 from . import (  # noqa: F401
     calculus,
+    creation,
     decompositions,
     einsum,
     elementwise,

@@ -35,7 +35,7 @@ def where_positive(g, y):
 
 
 relu.defvjp(lambda g, y, x: where_positive(g, y))
-where_positive.defvjp(lambda h, z, g, y: where_positive(h, y), lambda h, z, g, y: None)
+where_positive.defvjp(lambda h, z, g, y: where_positive(h, y), lambda h, z, g, y: 0)
 
 
 def bias_relu(x, bias=None):
@@ -87,7 +87,7 @@ def bias_relu_gradients(g, y):
 
 bias_relu_gradients.defvjp(
     lambda h, gradients, g, y: where_positive(h[0] + h[1], y),
-    lambda h, gradients, g, y: None,
+    lambda h, gradients, g, y: 0,
 )
 _bias_relu.defvjp_jointly(2, lambda g, y, x, bias: bias_relu_gradients(g, y))
 _bias_relu.uses = lambda i, use, y, x, bias: use

@@ -94,12 +94,12 @@ _modf.defvjp(lambda g, parts, x: g[0])
 primitive(np.frexp).defvjp(lambda g, parts, x: np.ldexp(g[0], np.negative(parts[1])))
 primitive(np.ldexp).defvjp(
     lambda g, y, x, exponent: np.ldexp(g, exponent),
-    lambda g, y, x, exponent: None,
+    lambda g, y, x, exponent: 0,
 )
 # One unit in the last place from x towards y: the step is constant, but where it doubles.
 primitive(np.nextafter).defvjp(
     lambda g, z, x, y: g,
-    lambda g, z, x, y: None,
+    lambda g, z, x, y: 0,
 )
 
 
@@ -219,14 +219,14 @@ _where = primitive(np.where)
 _where.elementwise = _where.chooses = True
 _where.uses = _where.vjp
 _where.defvjp(
-    lambda g, z, condition, x, y: None,
+    lambda g, z, condition, x, y: 0,
     lambda g, z, condition, x, y: np.where(condition, g, 0),
     lambda g, z, condition, x, y: np.where(condition, 0, g),
 )
 # |x| with the sign of y, which jumps where y changes its sign
 primitive(np.copysign).defvjp(
     lambda g, z, x, y: g * np.copysign(1, x) * np.copysign(1, y),
-    lambda g, z, x, y: None,
+    lambda g, z, x, y: 0,
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..core.escape import explained
 from ..core.primitive import discrete, implements, no_flops, plain, primitive
 from ..core.tensor import Tensor
 
@@ -78,18 +79,23 @@ def _may_repeat(index: Any) -> bool:
 
 
 def _at_add_vjp_values(g, y, x, index, values):
-    g = g[index]
-    # Values may have leading axes of length 1 that x[index] lacks.
-    return np.reshape(g, (1,) * (np.ndim(values) - np.ndim(g)) + np.shape(g))
+    """g[index], summed where the values were broadcast to x[index]."""
+    g, shape = g[index], np.shape(values)
+    extra = np.ndim(g) - len(shape)  # below 0 where the values have leading axes of length 1
+    same = [
+        n == m for n, m in zip(np.shape(g)[max(extra, 0) :], shape[max(-extra, 0) :], strict=True)
+    ]
+    axes = (*range(extra), *(i + max(extra, 0) for i, kept in enumerate(same) if not kept))
+    return np.reshape(np.sum(g, axis=axes) if axes else g, shape)
 
 
 def _at_set_vjp_values(g, y, x, index, values):
-    g = _at_add_vjp_values(g, y, x, index, values)
-    if not _may_repeat(index):
-        return g
-    order = np.reshape(np.arange(np.size(g)), np.shape(g))
-    last = at_set(np.zeros(x.shape, int), index, order)
-    return np.where(last[index] == order, g, 0)
+    if _may_repeat(index):
+        order = numbered(x[index])
+        last = at_set(np.zeros(x.shape, int), index, order)
+        chosen = np.where(last[index] == order, g[index], 0)
+        return _at_add_vjp_values(chosen, y, x, ..., values)
+    return _at_add_vjp_values(g, y, x, index, values)
 
 
 getitem.defvjp(lambda g, y, x, index: at_add(np.zeros(x.shape, g.dtype), index, g))
@@ -333,6 +339,9 @@ def _in_place(function, update):
     @implements(function)
     def rule(*args, **kwargs):
         """Raises: tensors are immutable."""
+        call, instead = explained("")  # np.full_like, say, calls np.copyto
+        if call == "np.full_like":
+            raise TypeError(f"{call}: the fill value would lose its gradient; {instead}")
         raise TypeError(
             f"np.{function.__name__} writes into its first argument, and would lose the gradient; "
             f"tensors are immutable: write t = {update}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..core.constants import stacked
 from ..core.primitive import implements, plain
 from .indexing import at_add, moves, rearranged
 
@@ -106,13 +107,13 @@ def _append(arr, values, axis=None):
 @implements(np.vstack)
 def _vstack(tup, *, dtype=None, casting="same_kind"):
     """`concatenate` of rows, or along the first axis."""
-    return np.concatenate([np.atleast_2d(a) for a in tup], dtype=dtype, casting=casting)
+    return np.concatenate([np.atleast_2d(stacked(a)) for a in tup], dtype=dtype, casting=casting)
 
 
 @implements(np.hstack)
 def _hstack(tup, *, dtype=None, casting="same_kind"):
     """`concatenate` along the second axis, or the only one."""
-    arrays = [np.atleast_1d(a) for a in tup]
+    arrays = [np.atleast_1d(stacked(a)) for a in tup]
     axis = 0 if not arrays or np.ndim(arrays[0]) == 1 else 1
     return np.concatenate(arrays, axis, dtype=dtype, casting=casting)
 
@@ -120,13 +121,15 @@ def _hstack(tup, *, dtype=None, casting="same_kind"):
 @implements(np.dstack)
 def _dstack(tup):
     """`concatenate` along the third axis."""
-    return np.concatenate([np.atleast_3d(a) for a in tup], 2)
+    return np.concatenate([np.atleast_3d(stacked(a)) for a in tup], 2)
 
 
 @implements(np.column_stack)
 def _column_stack(tup):
     """`concatenate` of columns, or along the second axis."""
-    return np.concatenate([a if np.ndim(a) > 1 else np.atleast_2d(a).T for a in tup], 1)
+    return np.concatenate(
+        [a if np.ndim(a) > 1 else np.atleast_2d(a).T for a in map(stacked, tup)], 1
+    )
 
 
 @implements(np.block)

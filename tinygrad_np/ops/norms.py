@@ -20,7 +20,7 @@ def _norm_vjp(g, y, x, ord=None, axis=None, keepdims=False):
     taken as 0. Counting the elements that are not 0 (ord=0) has the derivative 0.
     """
     if ord == 0 or not x.size:
-        return None
+        return 0
     if ord in (np.inf, -np.inf):
         size = np.abs(x)
         direction = np.conjugate(x) / np.where(np.equal(size, 0), 1, size)

@@ -93,7 +93,7 @@ def _quantile_vjp(position, function, skip_nan):
         """
         if weights is not None:
             if position == 1:
-                return None
+                return 0
             g, y = (np.reshape(a, (np.size(q), *np.shape(a)[np.ndim(q) :])) for a in (g, y))
             return sum(
                 _extremum_vjp(g[i], y[i], x, axis, keepdims=keepdims) for i in range(np.size(q))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.primitive import implements, plain, primitive
-from ..core.tensor import Tensor, _no_rule, rules
+from ..core.tensor import Tensor, no_rule, rules
 from ..core.transforms import vjp
 from .elementwise import DISCRETE
 from .indexing import at_set
@@ -26,8 +26,9 @@ def _call(ufunc, *args, **keywords):
 
     `where=`: the function sees only the elements chosen, so that those left out can do no harm,
     not even in a derivative that is infinite there. NumPy leaves their results undefined; here they
-    are 0, with a gradient of 0. `dtype=` converts the operands first. `order=` and `subok=` say
-    nothing about values.
+    are 0, with a gradient of 0; or those of `out=`, as of np.where(where, f, out). The array `out`
+    itself then holds NaN where it was chosen, since its numbers would have no gradient. `dtype=`
+    converts the operands first. `order=` and `subok=` say nothing about values.
     """
     _look_up(ufunc)
     if ufunc.signature is not None:  # a product of vectors or matrices
@@ -38,26 +39,42 @@ def _call(ufunc, *args, **keywords):
         raise NotImplementedError(f"np.{ufunc.__name__}: {name}= has no derivative rule")
     if dtype is not None:
         args = _converted(ufunc, args, np.dtype(dtype), casting)
-    if where is True:
+    outs = keywords.get("out") or (None,) * ufunc.nout
+    if where is True and outs[0] is None:
         return ufunc(*args)
     shape = np.broadcast_shapes(*(np.shape(arg) for arg in args), np.shape(where))
     where = np.broadcast_to(np.asarray(plain(where), bool), shape)
     chosen = [np.broadcast_to(arg, shape)[where] if np.ndim(arg) else arg for arg in args]
     results = ufunc(*chosen)
     if ufunc.nout == 1:
-        return _scattered(shape, where, results)
-    return tuple(_scattered(shape, where, part) for part in results)
+        return _scattered(ufunc, shape, where, results, outs[0])
+    parts = zip(results, outs, strict=True)
+    return tuple(_scattered(ufunc, shape, where, part, out) for part, out in parts)
 
 
 def _look_up(ufunc, method=""):
     """Raise if the function has no rule; tell whether its values are more than constants."""
     if ufunc not in rules:
-        raise NotImplementedError(_no_rule(f"np.{ufunc.__name__}{method}"))
+        raise NotImplementedError(no_rule(ufunc, method))
     return ufunc.__name__ not in DISCRETE
 
 
-def _scattered(shape, where, part):
-    return at_set(np.zeros(shape, part.dtype), where, part)
+def _scattered(ufunc, shape, where, part, out):
+    """The results at the places chosen, and elsewhere 0 or what `out` holds."""
+    if out is None:
+        return at_set(np.zeros(shape, part.dtype), where, part)
+    if (
+        type(out) is Tensor
+        or out.shape != shape
+        or not np.can_cast(part.dtype, out.dtype, "same_kind")
+    ):
+        raise TypeError(
+            f"np.{ufunc.__name__}: out= with where= must be an array of shape {shape} that takes "
+            f"{part.dtype}, {type(out).__name__} of shape {out.shape} and dtype {out.dtype} came"
+        )
+    result = at_set(out.copy(), where, part)
+    out[where] = np.nan
+    return result
 
 
 def _converted(ufunc: Any, args: Any, dtype: Any, casting: Any) -> Any:

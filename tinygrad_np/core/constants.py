@@ -1,0 +1,159 @@
+"""Arrays that a program changes in place after they were recorded.
+
+NumPy code uses arrays again: it refills a work array, shuffles an index, reads the next batch into
+the same buffer. A VJP runs later, and would read what such an array holds by then. So the tape
+keeps a copy of a small array that it did not make itself: a constant, or the value of a leaf. Of a
+large one it keeps the array and a checksum, and a backward pass that would read changed numbers
+raises instead.
+"""
+
+from __future__ import annotations
+
+import dis
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .tensor import Tensor, as_array, rules
+
+LARGEST_COPY = 16 << 10
+"""Bytes of an array that is copied."""
+LARGEST_WHOLE = 1 << 20
+"""Bytes of a leaf that is compared as a whole. Of larger ones, which would take as long to read as
+a training step of one image, every 65th word is: each row of 520 bytes, and each column, has one.
+"""
+
+SCALARS = frozenset({float, int, bool, complex, str, type(None), slice})
+"""The types of most arguments that are not arrays; they can't change."""
+
+
+class Guard(NamedTuple):
+    """A large array that a record read, and what it held then."""
+
+    array: np.ndarray
+    is_leaf: bool
+    checksum: int
+
+
+def recorded(op: Any, args: Sequence[Any], values: Sequence[Any]) -> tuple[Any, list[Guard]]:
+    """The values of an operation's arguments as the tape keeps them, and guards of large ones."""
+    guards: list[Guard] = []
+    kept = [
+        value
+        if type(arg) is Tensor and arg.record is not None
+        else unshared(value, guards, type(arg) is Tensor, op, i)
+        for i, (arg, value) in enumerate(zip(args, values, strict=True))
+    ]
+    return tuple(kept), guards
+
+
+def unshared(
+    value: Any, guards: list[Guard], is_leaf: bool = False, op: Any = None, place: Any = None
+) -> Any:
+    """The value in arrays and lists that nobody else can write to; large arrays get a guard."""
+    if type(value) in SCALARS:
+        return value
+    if isinstance(value, np.ndarray):
+        if value.nbytes <= LARGEST_COPY or value.dtype.hasobject:
+            return as_array(value).copy()
+        as_array(value)  # refuses a mask
+        guards.append(Guard(value, is_leaf, checksum(value, is_leaf)))
+        return value
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return type(value)(unshared(part, guards, is_leaf, op, place) for part in value)
+    if callable(value) or isinstance(value, (np.generic, np.dtype)):
+        return value
+    if hasattr(value, "__array__"):  # a series of pandas, a tensor of PyTorch
+        return np.array(value)
+    if hasattr(value, "shape"):
+        raise TypeError(
+            f"{op.name}: argument {place} is a {type(value).__name__}, which NumPy takes for no "
+            f"array; convert it first, as in x.toarray()"
+        )
+    return value
+
+
+def checksum(array: np.ndarray, is_leaf: bool) -> int:
+    """A number that changes with the array's contents, also when they only change places."""
+    flat = np.ravel(array, "K")
+    if is_leaf and flat.nbytes > LARGEST_WHOLE:
+        flat = flat.view(np.uint8)[: flat.nbytes // 8 * 8].view(np.uint64)[::65].copy()
+    return zlib.crc32(flat.view(np.uint8))  # type: ignore[arg-type]
+
+
+def identity(constant: Any) -> Any:
+    """What tells a constant of the tape from others: its contents, where the tape has a copy."""
+    if getattr(constant, "nbytes", LARGEST_COPY + 1) > LARGEST_COPY or constant.dtype.hasobject:
+        return id(constant)
+    return constant.dtype, constant.shape, constant.tobytes()
+
+
+def check_unchanged(records: Sequence[Any], guards: Iterable[Guard] = ()) -> None:
+    """Raise RuntimeError if a VJP on this tape would read an array that changed in place."""
+    guarded = [guard for record in records if record.guards for guard in record.guards]
+    sums: dict[tuple[int, bool], int] = {}
+    for array, is_leaf, before in (*guards, *guarded):
+        key = id(array), is_leaf
+        if key not in sums:
+            sums[key] = checksum(array, is_leaf)
+        if sums[key] != before:
+            for record in records:
+                _refuse_if_read(record, array, is_leaf)
+
+
+def _refuse_if_read(record: Any, array: np.ndarray, is_leaf: bool) -> None:
+    """Raise if a VJP of the record reads memory of the array; only then does its change matter."""
+
+    def shared(value: Any) -> bool:
+        if isinstance(value, (list, tuple)):
+            return any(map(shared, value))
+        return isinstance(value, np.ndarray) and np.may_share_memory(value, array)
+
+    op = record.op
+    if record.released:
+        return
+    only_moves = op.uses == op.vjp  # such a VJP reads the shapes of floating-point arguments
+    for i, value in enumerate((record.output, *record.args)):
+        if not shared(value) or (only_moves and getattr(value, "dtype", array.dtype).kind in "fc"):
+            continue
+        if any(_mentions(op.vjps[position], i + 1) for position, _ in record.parents):
+            what = "the value of a leaf" if is_leaf else "a constant"
+            raise RuntimeError(
+                f"{op.name}: {what} of shape {array.shape} was changed in place after it was "
+                f"recorded, and the gradient needs what it held; pass a copy, x.copy()"
+            )
+    if any(map(shared, record.params.values())):
+        raise RuntimeError(
+            f"{op.name}: a keyword argument of shape {array.shape} was changed in place after it "
+            f"was recorded, and the gradient needs what it held; pass a copy, x.copy()"
+        )
+
+
+def _mentions(vjp: Callable[..., Any], place: int) -> bool:
+    """Whether the code of a VJP mentions its argument at this place; True where that is hidden."""
+    code = getattr(vjp, "__code__", None)
+    if code is None or place >= code.co_argcount or hasattr(vjp, "__wrapped__"):
+        return True
+    name = code.co_varnames[place]
+    return any(
+        name == instruction.argval
+        or (isinstance(instruction.argval, tuple) and name in instruction.argval)
+        for instruction in dis.get_instructions(code)
+    )
+
+
+def holds_tensor(value: Any) -> bool:
+    """Whether a list or tuple holds a tensor, at any depth."""
+    return any(
+        type(part) is Tensor or (isinstance(part, (list, tuple)) and holds_tensor(part))
+        for part in value
+    )
+
+
+def stacked(value: Any) -> Any:
+    """A list that holds tensors as one tensor, as `np.array` makes an array of it."""
+    if isinstance(value, (list, tuple)) and holds_tensor(value):
+        return rules[np.stack]([stacked(part) for part in value])
+    return value
