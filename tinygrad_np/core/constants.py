@@ -10,6 +10,8 @@ raises instead.
 from __future__ import annotations
 
 import dis
+import functools
+import sys
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -157,3 +159,23 @@ def stacked(value: Any) -> Any:
     if isinstance(value, (list, tuple)) and holds_tensor(value):
         return rules[np.stack]([stacked(part) for part in value])
     return value
+
+
+def let_pandas_give_way() -> None:
+    """Let `frame @ t` and `series @ t` ask the tensor, as pandas' other operators do.
+
+    Those look at `Tensor.__pandas_priority__`; @ makes an array of whatever stands at its right.
+    """
+    pandas = sys.modules["pandas"]
+    for kind in (getattr(pandas, "DataFrame", None), getattr(pandas, "Series", None)):
+        if kind is not None and not hasattr(kind.__matmul__, "gives_way"):
+            kind.__matmul__ = _giving_way(kind.__matmul__)
+
+
+def _giving_way(product: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(product)
+    def __matmul__(self: Any, other: Any) -> Any:
+        return NotImplemented if type(other) is Tensor else product(self, other)
+
+    __matmul__.gives_way = True  # type: ignore[attr-defined]
+    return __matmul__

@@ -17,6 +17,7 @@ np.float64(12.0)
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -216,6 +217,11 @@ class Primitive:
             raise TypeError(f"{self.name}: {names} can't be a Tensor")
         return bound.args, bound.kwargs
 
+    def __reduce__(self) -> Any:
+        if rules.get(self.forward) is self:
+            return rule_of, (self.forward,)
+        return by_name(self) or self.__qualname__
+
     def __repr__(self) -> str:
         import inspect
 
@@ -224,6 +230,19 @@ class Primitive:
         except ValueError:  # a function of NumPy's that doesn't tell
             arguments = ""
         return f"<primitive {self.name}{arguments}>"
+
+
+def rule_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The rule for a function of NumPy's, as a pickled operation names it."""
+    return rules[function]
+
+
+def by_name(thing: Any) -> str | None:
+    """The name under which its module has this very object, which is how it is pickled."""
+    found: Any = sys.modules.get(thing.__module__)
+    for part in getattr(thing, "__qualname__", "").split("."):
+        found = getattr(found, part, None)
+    return thing.__qualname__ if found is thing else None
 
 
 def _part(i: int, vjp: Callable[..., Any], *args: Any, **params: Any) -> Any:

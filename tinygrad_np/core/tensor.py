@@ -46,6 +46,7 @@ class Tensor:
     array([2., 4., 6.])
     """
 
+    __pandas_priority__ = __array_priority__ = 10000  # above those of pandas' own classes
     __slots__ = ("__weakref__", "data", "grad", "name", "position", "record", "requires_grad")
 
     data: np.ndarray
@@ -77,6 +78,10 @@ class Tensor:
         self.grad = None
         self.record = None
         self.position = None
+        if "pandas" in sys.modules:
+            from .constants import let_pandas_give_way  # which imports this module
+
+            let_pandas_give_way()
 
     # What an array tells of itself
 
@@ -162,6 +167,21 @@ class Tensor:
         from .tape import backward
 
         backward(self, cotangent, retain_tape)
+
+    # Copies
+
+    def __reduce__(self) -> Any:
+        from .pickling import reduced  # which imports this module
+
+        return reduced(self)
+
+    def __copy__(self) -> Tensor:
+        from .pickling import copied
+
+        return copied(self)
+
+    def __deepcopy__(self, memo: Any) -> Tensor:
+        return self.__copy__()
 
     # Conversions. Those that would drop the gradient unseen raise.
 

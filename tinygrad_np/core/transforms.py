@@ -10,14 +10,16 @@ differentiate them. That is all there is to higher orders.
 from __future__ import annotations
 
 import functools
+import sys
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import tree
-from .constants import Guard, unshared
-from .primitive import no_flops, primitive
+from .constants import Guard, let_pandas_give_way, unshared
+from .primitive import by_name, no_flops, primitive
 from .tape import Record, Tape, accumulate, made_by, mode, own, pull_back, recording, ticks
 from .tensor import Tensor, as_array
 
@@ -34,12 +36,35 @@ identity.defvjp(lambda g, output, x: g)
 identity.uses = identity.vjp
 
 
+class Transformed:
+    """A function made of another one, which can be pickled if the other one can.
+
+    Called, it returns `run(f, *options, args, kwargs)`.
+    """
+
+    def __init__(self, run: Function, f: Function, *options: Any) -> None:
+        functools.update_wrapper(self, f)
+        self.made_of = run, f, *options
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        run, f, *options = self.made_of
+        return run(f, *options, args, kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __reduce__(self) -> Any:
+        return by_name(self) or (Transformed, self.made_of)
+
+
 class _Trace:
     """One run of a function on fresh tensors, ready to be pulled back."""
 
     def __init__(self, f: Function, args: Sequence[Any], argnums: Sequence[int], name: str) -> None:
         fresh = list(args)
         self.guards: list[Guard] = []
+        if "pandas" in sys.modules:
+            let_pandas_give_way()
         for i in argnums:
             if not 0 <= i < len(args):
                 raise ValueError(
@@ -145,7 +170,7 @@ def value_and_grad(
     >>> value_and_grad(lambda w: np.sum(w["a"] ** 2))({"a": np.array([1.0, 2.0])})
     (np.float64(5.0), {'a': array([2., 4.])})
     """
-    return _value_and_grad(f, argnums, has_aux, "value_and_grad")
+    return Transformed(_value_and_grad, f, argnums, has_aux, "value_and_grad")
 
 
 def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
@@ -163,50 +188,41 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
 
 def named_grad(name: str, f: Function, argnums: Any, has_aux: bool = False) -> Function:
     """What `grad` does; errors say the name of the transform that was called."""
-    both = _value_and_grad(f, argnums, has_aux, name)
-
-    @functools.wraps(f)
-    def gradient(*args: Any, **kwargs: Any) -> Any:
-        value, gradients = both(*args, **kwargs)
-        return (gradients, value[1]) if has_aux else gradients
-
-    return gradient
+    return Transformed(_gradient, f, argnums, has_aux, name)
 
 
-def _value_and_grad(f: Function, argnums: Any, has_aux: bool, name: str) -> Function:
+def _gradient(f: Function, argnums: Any, has_aux: bool, name: str, args: Any, kwargs: Any) -> Any:
+    value, gradients = _value_and_grad(f, argnums, has_aux, name, args, kwargs)
+    return (gradients, value[1]) if has_aux else gradients
+
+
+def _value_and_grad(
+    f: Function, argnums: Any, has_aux: bool, name: str, args: Any, kwargs: Any
+) -> Any:
     several = isinstance(argnums, (tuple, list))
-
-    @functools.wraps(f)
-    def both(*args: Any, **kwargs: Any) -> Any:
-        chosen = [i + len(args) if i < 0 else i for i in (argnums if several else [argnums])]
-        trace = _Trace(functools.partial(f, **kwargs), args, chosen, name)
-        if has_aux and not (type(trace.result) is tuple and len(trace.result) == 2):
-            raise TypeError(
-                f"{name}: with has_aux the function must return a pair (scalar, others)"
-            )
-        output, aux = trace.result if has_aux else (trace.result, None)
-        if output is None or isinstance(output, (tuple, list, dict)):
-            raise TypeError(
-                f"{name}: the function must return a scalar, it returned a "
-                f"{type(output).__name__}; for further outputs return (scalar, others) and say "
-                f"has_aux=True"
-            )
-        value = output.data if type(output) is Tensor else np.asarray(output)
-        shape, dtype = value.shape, value.dtype
-        if value.size != 1:
-            raise ValueError(
-                f"{name}: the function must return a scalar, it returned shape {shape}"
-            )
-        if dtype.kind != "f":
-            raise TypeError(f"{name}: the function must return a real number, it returned {dtype}")
-        trace.connect([output, *tree.leaves(aux)])
-        gradients = iter(trace.pull_back([output], [np.ones(shape, dtype)], keep=False))
-        trees = [tree.map(lambda _: next(gradients), args[i]) for i in chosen]
-        result = tuple(trees) if several else trees[0]
-        seen = trace.value(output)
-        return ((seen, tree.map(trace.value, aux)) if has_aux else seen), result
-
-    return both
+    chosen = [i + len(args) if i < 0 else i for i in (argnums if several else [argnums])]
+    trace = _Trace(functools.partial(f, **kwargs), args, chosen, name)
+    if has_aux and not (type(trace.result) is tuple and len(trace.result) == 2):
+        raise TypeError(f"{name}: with has_aux the function must return a pair (scalar, others)")
+    output, aux = trace.result if has_aux else (trace.result, None)
+    if output is None or isinstance(output, (tuple, list, dict)):
+        raise TypeError(
+            f"{name}: the function must return a scalar, it returned a "
+            f"{type(output).__name__}; for further outputs return (scalar, others) and say "
+            f"has_aux=True"
+        )
+    value = output.data if type(output) is Tensor else np.asarray(output)
+    shape, dtype = value.shape, value.dtype
+    if value.size != 1:
+        raise ValueError(f"{name}: the function must return a scalar, it returned shape {shape}")
+    if dtype.kind != "f":
+        raise TypeError(f"{name}: the function must return a real number, it returned {dtype}")
+    trace.connect([output, *tree.leaves(aux)])
+    gradients = iter(trace.pull_back([output], [np.ones(shape, dtype)], keep=False))
+    trees = [tree.map(lambda _: next(gradients), args[i]) for i in chosen]
+    result = tuple(trees) if several else trees[0]
+    seen = trace.value(output)
+    return ((seen, tree.map(trace.value, aux)) if has_aux else seen), result
 
 
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
