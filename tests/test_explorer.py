@@ -151,6 +151,41 @@ def test_a_name_cannot_end_the_script(tmp_path):
     assert "</script><b>" in [value["name"] for value in read(path)["values"]]
 
 
+def test_a_lone_surrogate_in_a_name_or_a_title_stays_what_it_is(tmp_path):
+    odd = "\\\ud800 and \U0001f600"
+    x = tg.Tensor(2.0, requires_grad=True, name=odd)
+    op = tg.primitive(lambda x: x * 1, name=odd)
+    op.defvjp(lambda g, y, x: g)
+    data = read(op(x).tape().explain(tmp_path / "page.html", title=odd))
+    assert data["title"] == data["records"][0]["op"] == data["values"][0]["name"] == odd
+
+
+def test_operations_of_one_name_are_told_apart(tmp_path):
+    def mean(x):
+        """The geometric mean."""
+        return np.exp(np.mean(np.log(x)))
+
+    def vjp(g, y, x):
+        return g * y / (x.size * x)
+
+    own = tg.primitive(mean)
+    own.defvjp(vjp)
+    x = np.array([1.0, 2.0, 8.0])
+    data = read(tg.explain(lambda x: own(x) + np.mean(x), x, path=tmp_path / "page.html"))
+    told = [data["explanations"][r["explanation"]] for r in data["records"] if r["op"] == "mean"]
+    assert [explained["story"] for explained in told] == ["", "mean"]
+    assert told[0]["summary"] == "The geometric mean."
+    assert told[1]["summary"] == "Compute the arithmetic mean along the specified axis."
+    with pytest.raises(ValueError, match="other operations"):
+        tg.explain(
+            lambda at, x: (own if at.data == 2 else np.mean)(x * at),
+            1.0,
+            x,
+            path=tmp_path / "none.html",
+            snapshots=[tg.Snapshot(0, 0.5, 2.0)],
+        )
+
+
 def test_a_value_used_twice_has_the_sum_of_what_its_uses_send(tmp_path):
     data = read(tg.explain(lambda x: x * x + np.sin(x), 0.7, path=tmp_path / "twice.html"))
     (frame,) = data["frames"]

@@ -5,6 +5,7 @@ import html
 import re
 import subprocess
 import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,14 +13,18 @@ import pytest
 
 import tinygrad_np as tg
 from tinygrad_np.core.primitive import Primitive, primitives
+from tinygrad_np.core.tensor import rules
+from tinygrad_np.explorer import stories
 from tinygrad_np.explorer.explanation import explain_operation
+from tinygrad_np.explorer.stories import STORIES
 
 
 def of_the_library(op):
     return any(getattr(v, "__module__", "").startswith("tinygrad_np.") for v in op.stated_vjps())
 
 
-BUILT_IN = [op for op in primitives.values() if of_the_library(op)]
+BUILT_IN = sorted(filter(of_the_library, primitives), key=lambda op: op.name)
+NAMED = {op.name: op for op in BUILT_IN}
 
 
 def text(markup):
@@ -33,15 +38,6 @@ def made(source, name="op"):
     namespace = {"primitive": tg.primitive, "np": np, "__name__": "notebook"}
     exec(source, namespace)
     return namespace[name]
-
-
-@pytest.fixture(autouse=True)
-def _registry():
-    """Operations made in these tests are forgotten."""
-    known = dict(primitives)
-    yield
-    primitives.clear()
-    primitives.update(known)
 
 
 def test_there_are_operations_to_explain():
@@ -98,17 +94,17 @@ def test_every_operation_of_the_library_is_explained(op):
     ],
 )
 def test_what_is_written_is_found(name, summary, derivation, source):
-    explanation = explain_operation(primitives[name])
+    explanation = explain_operation(NAMED[name])
     assert explanation.summary.startswith(summary)
     assert derivation in text(explanation.derivation)
     assert source in explanation.source
 
 
 def test_the_forward_docstring_is_whole_unless_it_is_numpys():
-    conv2d = explain_operation(primitives["conv2d"])
+    conv2d = explain_operation(NAMED["conv2d"])
     for word in ("depthwise", "Raises", "keras.ops.conv", ">>> image"):
         assert word in text(conv2d.forward)
-    assert text(explain_operation(primitives["sum"]).forward) == (
+    assert text(explain_operation(NAMED["sum"]).forward) == (
         "Sum of array elements over a given axis."
     )
 
@@ -128,7 +124,6 @@ _cube.defvjp(
         g * 3 * x**2  # as it should be
     )
 )
-del primitives["_cube"]
 
 
 def test_your_own_operation_in_a_file():
@@ -150,6 +145,37 @@ def test_your_own_operation_without_a_source():
     assert explanation.derivation == ""
     assert explanation.source.startswith("# The VJP of op was not read from a file")
     assert explanation.location == "notebook:3"
+
+
+@pytest.mark.parametrize("name", ["var", "softmax", "conv2d", "where", "constructor"])
+def test_your_own_operation_under_a_name_of_the_librarys_is_yours(name):
+    library, functions = NAMED.get(name, NAMED["sin"]), dict(rules)
+    op = tg.primitive(lambda x: x, name=name)
+    op.defvjp(library.stated_vjps()[0])
+    explanation = explain_operation(op)
+    assert explanation.summary == f"{name}, an operation without a docstring."
+    assert explanation.story == ""
+    assert library in primitives
+    assert rules == functions
+
+
+def test_the_story_of_a_function_is_told_only_with_the_vjps_of_the_library():
+    mean = NAMED["mean"]
+    again = Primitive(mean.forward, "average", mean.flops)
+    assert explain_operation(again).story == ""
+    again.defvjp(*mean.vjps)
+    assert explain_operation(again).story == "mean"
+    again.defvjp(lambda g, y, x, **options: mean.vjps[0](g, y, x, **options) * 2)
+    assert explain_operation(again).story == ""
+
+
+def test_every_story_is_of_an_operation_and_the_script_knows_it():
+    told = {explain_operation(op).story for op in BUILT_IN} - {""}
+    assert told == set(STORIES.values())
+    folder = Path(stories.__file__).parent
+    script = (folder / "arithmetic.js").read_text() + (folder / "tour.js").read_text()
+    for table in re.findall(r"__proto__: null,(.*?)\n};", script, re.DOTALL):
+        assert told >= set(re.findall(r"^  (\w+)[:,]", table, re.MULTILINE))
 
 
 class _Rule:

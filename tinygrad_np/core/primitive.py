@@ -20,6 +20,7 @@ import functools
 import sys
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -34,8 +35,9 @@ next_tick = ticks.__next__
 NO_PARAMS: dict[str, Any] = {}
 """Shared by all records without keyword arguments: an object less to keep for each."""
 
-primitives: dict[str, Primitive] = {}
-"""Every primitive by its name: what the printed tape, the checks and the tables look through."""
+primitives: WeakSet[Primitive] = WeakSet()
+"""Every primitive there is, for the tests to go through. It has no keys, since several primitives
+may have one name or one forward function; `rules` finds those of NumPy's functions."""
 
 
 class Primitive:
@@ -304,7 +306,7 @@ def primitive(
     if forward is None:
         return functools.partial(primitive, name=name, flops=flops)
     made = Primitive(forward, name or forward.__name__, flops)
-    primitives[made.name] = made
+    primitives.add(made)
     module = getattr(forward, "__module__", None) or "numpy"
     if isinstance(forward, np.ufunc) or module.split(".")[0] == "numpy":
         rules[forward] = made

@@ -58,6 +58,7 @@ function scene(record, frame) {
   return {
     number,
     record,
+    explained: explanationOf(record),
     frame,
     ins,
     outs: record.outputs.map((v) => frame.values[v]),
@@ -734,8 +735,7 @@ const anything = {
       };
     }
     const ins = s.ins.map((x, k) => ({ x, k })).filter(({ x }) => x !== null);
-    const pointwise = s.record.inputs.some((_, k) => s.slope(k)) || POINTWISE.includes(s.record.op);
-    if (pointwise) {
+    if (s.explained.elementwise) {
       const list = s.record.inputs.map((input, k) => {
         const x = s.ins[k];
         return x === null
@@ -760,7 +760,7 @@ const anything = {
           .map((i) => [i, "there"]);
     }
     return {
-      says: `${s.record.op} made it${Object.keys(marks).length ? " from the numbers that are outlined" : ""}. ${DATA.explanations[s.record.op]?.summary ?? ""}`,
+      says: `${s.record.op} made it${Object.keys(marks).length ? " from the numbers that are outlined" : ""}. ${s.explained.summary}`,
       terms: [],
       marks,
       computed: true,
@@ -818,7 +818,7 @@ const anything = {
         },
       };
     }
-    const factor = FACTORS[s.record.op]?.(s, which);
+    const factor = FACTORS[s.explained.story]?.(s, which);
     if (factor && s.outs[0].size <= 65536) {
       const shape = s.ins[which].shape,
         cells = [];
@@ -845,21 +845,11 @@ const anything = {
     };
   },
 };
-// Elementwise operations whose operands may have been broadcast.
-const POINTWISE = [
-  "add",
-  "subtract",
-  "multiply",
-  "divide",
-  "true_divide",
-  "power",
-  "maximum",
-  "minimum",
-  "where",
-];
 const operand = (s, k) => (o) =>
   s.ins[k] ? s.ins[k].get(spread(o, s.ins[k].shape)) : Number(s.record.inputs[k].text);
+// The slopes of elementwise operations whose operands may have been broadcast, by their stories.
 const FACTORS = {
+  __proto__: null,
   add: () => () => 1,
   subtract: (s, which) => () => (which === 0 ? 1 : -1),
   multiply: (s, which) => operand(s, 1 - which),
@@ -884,11 +874,11 @@ function place(s, which, index) {
   return -1;
 }
 
+// By their stories; all others have what works for every operation.
 const RULES = {
+  __proto__: null,
   bias_relu: biasRelu,
-  conv1d: convolution,
-  conv2d: convolution,
-  conv3d: convolution,
+  convolution,
   max_pool2d: maxPool,
   sum_pool: sumPool,
   dense,
@@ -964,8 +954,8 @@ function takeApart(record, key, index, frame) {
   const s = scene(record, frame),
     [, part, digits] = key.match(/^([a-z]+)(\d+)$/),
     k = Number(digits);
-  const rule =
-    RULES[record.op] && (RULES[record.op].fits?.(s) ?? true) ? RULES[record.op] : anything;
+  const known = RULES[s.explained.story],
+    rule = known && (known.fits?.(s) ?? true) ? known : anything;
   const array = arrayOf(record, key, frame);
   let found;
   if (part === "out") {

@@ -24,6 +24,7 @@ import numpy as np
 
 from ..core.primitive import Primitive
 from .docstrings import typeset
+from .stories import STORIES
 
 PACKAGE = __name__.partition(".")[0]
 SHORT = 25  # lines of a function that is shown whole, for the VJP that it makes
@@ -39,6 +40,8 @@ class Explanation(NamedTuple):
         derivation: HTML of where its VJP comes from; empty where nobody wrote that down.
         source: the Python code of the VJP, or a comment that says why there is none.
         location: where that stands, such as "tinygrad_np/ops/convolution.py:92".
+        story: what the page's script calls the operation, if it knows its arithmetic; else empty.
+        elementwise: whether an element is made of those at its place in the operands.
     """
 
     name: str
@@ -47,14 +50,16 @@ class Explanation(NamedTuple):
     derivation: str
     source: str
     location: str
+    story: str
+    elementwise: bool
 
 
 def explain_operation(op: Primitive) -> Explanation:
     """Everything that is written about an operation, of this library or of yours.
 
     >>> import numpy as np
-    >>> from tinygrad_np.core.primitive import primitives
-    >>> explanation = explain_operation(primitives["sin"])
+    >>> from tinygrad_np.core.tensor import rules
+    >>> explanation = explain_operation(rules[np.sin])
     >>> explanation.summary
     'Trigonometric sine, element-wise.'
     >>> explanation.source
@@ -73,6 +78,8 @@ def explain_operation(op: Primitive) -> Explanation:
         derivation="\n".join(filter(None, _derivation(op, vjps, pieces))),
         source="\n\n\n".join(piece.text for piece in pieces) or _without_source(op, vjps),
         location=_location(vjps),
+        story=_story(op, vjps),
+        elementwise=op.elementwise,
     )
 
 
@@ -90,6 +97,10 @@ def _function(vjp: Any) -> FunctionType | None:
 
 def _ours(function: Any) -> bool:
     return (getattr(function, "__module__", None) or "").split(".")[0] == PACKAGE
+
+
+def _all_ours(vjps: list[Any]) -> bool:
+    return bool(vjps) and all(_ours(_function(vjp)) for vjp in vjps)
 
 
 def _rules(vjp: Any) -> Iterator[FunctionType]:
@@ -226,18 +237,26 @@ def _docstring(op: Primitive, vjps: list[Any]) -> str:
     around = _public(op, vjps)
     if around is not None:
         return around.__doc__ or ""
-    if not op.__doc__ and vjps and _ours(vjps[0]):
+    if not op.__doc__ and _ours(op.forward) and _all_ours(vjps):
         return getattr(getattr(np, op.name, None), "__doc__", None) or ""
     return op.__doc__ or ""
 
 
 def _public(op: Primitive, vjps: list[Any]) -> Any:
     """The function that validates arguments and has the name of the operation that it calls."""
+    if not (_ours(op.forward) and _all_ours(vjps)):
+        return None  # an operation of the user's may have any name
     for module in {getattr(f, "__module__", None) or "" for f in (op.forward, *vjps)}:
         found = getattr(sys.modules.get(module), op.name, None)
         if isinstance(found, FunctionType) and _ours(found) and found.__module__ == module:
             return found
     return None
+
+
+def _story(op: Primitive, vjps: list[Any]) -> str:
+    """That of its function, unless the VJPs are the user's."""
+    found = (story for function, story in STORIES.items() if function is op.forward)
+    return next(found, "") if _all_ours(vjps) else ""
 
 
 def _sentence(docstring: str) -> str:

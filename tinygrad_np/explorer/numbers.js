@@ -100,6 +100,9 @@ function brief(value) {
 const shapeText = (shape) => `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
 const indexText = (index) => (index.length ? `[${index.join(", ")}]` : "");
 
+// What is written about the operation of a record.
+const explanationOf = (record) => DATA.explanations[record.explanation];
+
 // The value that the function returned.
 const RESULT = DATA.result;
 

@@ -36,7 +36,7 @@ function makeOperation() {
   const record = DATA.records[recordAt(state.step)],
     number = record.index,
     forward = isForward(state.step);
-  const explanation = DATA.explanations[record.op];
+  const explanation = explanationOf(record);
   const backStep = 2 * COUNT - 1 - number;
   pictures = new Map();
   const later = element(

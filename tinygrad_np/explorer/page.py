@@ -20,11 +20,13 @@ from ..saving import replacing
 from . import dependence
 from .arrays import Arrays
 from .calls import Call, watch
-from .explanation import explain_operation
+from .explanation import Explanation, explain_operation
 
 LARGEST_ARRAY = 1 << 16  # elements
 LARGEST_FRAME = 700_000  # elements, of all arrays together
 MOST_RECORDS = 20_000
+
+TAKES_KERNEL = ("convolution", "convolution_input_gradient")  # as the second argument
 
 SCRIPTS = "numbers pictures arithmetic state tape operation reading tour page".split()
 
@@ -122,12 +124,18 @@ class _Run:
         self.kept: dict[Any, Any] = {}
         with np.errstate(all="ignore"):
             self.kept |= pull_back(tape, seeds, kept=self.kept)
-        self.found = _values(tape)
+        ops = dict.fromkeys(record.op for record in tape)
+        self.explained = {op: explain_operation(op) for op in ops}
+        self.found = _values(tape, self.explained)
         self.values = list(self.found.values())
 
     def shape(self) -> list[Any]:
         """What has to be the same for two runs to share a page."""
-        return [(record.op.name, [np.shape(y) for y in record.outputs]) for record in self.tape]
+        shape: list[Any] = []
+        for record in self.tape:
+            op = self.explained[record.op]
+            shape.append((op.name, op.story, op.location, [np.shape(y) for y in record.outputs]))
+        return shape
 
     def frame(self, limit: int) -> dict[str, Any]:
         """All arrays of this run: the values, the gradients, and what the operations send back."""
@@ -169,7 +177,7 @@ class _Run:
                     table = dependence.jacobian(record, position)
                     if table is not None:
                         frame["jacobians"][place] = add(table)
-            if record.op.name == "dense" and _is_large_row(record, limit):
+            if self.explained[record.op].story == "dense" and _is_large_row(record, limit):
                 terms = dependence.dense_terms(record, self.kept.get(record))
                 frame["largest"][number] = {
                     way: [add(part) for part in parts] for way, parts in terms.items()
@@ -204,7 +212,7 @@ class _Value:
         self.images = False
 
 
-def _values(tape: Tape) -> dict[Any, _Value]:
+def _values(tape: Tape, explained: dict[Primitive, Explanation]) -> dict[Any, _Value]:
     """Every array that an operation of the tape takes or makes, in the order they appear.
 
     Those of tensors stand under (node, position), constants under their `identity`.
@@ -225,7 +233,7 @@ def _values(tape: Tape) -> dict[Any, _Value]:
                 value = _Value(parent.data, node, parent.position, parent.name)
             value = found.setdefault(key, value)
             value.uses.append((number, position))
-            if position == 1 and record.op.name.startswith("conv"):
+            if position == 1 and explained[record.op].story in TAKES_KERNEL:
                 value.kernel = True
         for i, y in enumerate(record.outputs):
             place = i if isinstance(record.output, tuple) else None
@@ -254,7 +262,7 @@ def _write(runs: list[_Run], path: Any, title: str) -> Path:
     blobs = [frame.pop("blob") for frame in frames]
     run = runs[-1]
     numbers = {key: i for i, key in enumerate(run.found)}
-    explanations = {record.op.name: explain_operation(record.op)._asdict() for record in run.tape}
+    explanations = [*dict.fromkeys(run.explained.values())]
     (output,) = run.tape.outputs
     data = {
         "title": title,
@@ -271,8 +279,8 @@ def _write(runs: list[_Run], path: Any, title: str) -> Path:
             }
             for value in run.values
         ],
-        "records": _records(run, numbers),
-        "explanations": explanations,
+        "records": _records(run, numbers, {e: i for i, e in enumerate(explanations)}),
+        "explanations": [explanation._asdict() for explanation in explanations],
         "frames": frames,
     }
     folder = Path(__file__).parent
@@ -291,11 +299,14 @@ def _write(runs: list[_Run], path: Any, title: str) -> Path:
         page = page.replace(f"<!--{name}-->", text, 1)
     path = Path(path)
     with replacing(str(path)) as file:
-        file.write(page.encode())
+        # A lone surrogate has no UTF-8; backslash and digits are what JSON writes for it.
+        file.write(page.encode(errors="backslashreplace"))
     return path
 
 
-def _records(run: _Run, numbers: dict[Any, int]) -> list[dict[str, Any]]:
+def _records(
+    run: _Run, numbers: dict[Any, int], explanations: dict[Explanation, int]
+) -> list[dict[str, Any]]:
     records = []
     for number, record in enumerate(run.tape):
         parents = dict(record.parents)
@@ -315,6 +326,7 @@ def _records(run: _Run, numbers: dict[Any, int]) -> list[dict[str, Any]]:
         records.append(
             {
                 "op": record.op.name,
+                "explanation": explanations[run.explained[record.op]],
                 "inputs": inputs,
                 "names": _argument_names(record.op, len(inputs)),
                 "outputs": outputs,

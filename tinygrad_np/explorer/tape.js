@@ -80,7 +80,7 @@ function open(fold, yes) {
   if (yes && !fold.filled) {
     fold.filled = true; // rows are made when they are first seen
     addNodes(fold.inner, fold.nodes);
-    for (const record of fold.nodes) if (record.op && frame) refreshRow(record.index);
+    for (const node of fold.nodes) if (!node.nodes && frame) refreshRow(node.index);
   }
   fold.inner.hidden = !yes;
   fold.button.setAttribute("aria-expanded", String(yes));

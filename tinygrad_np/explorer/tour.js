@@ -54,6 +54,7 @@ function strongest(array) {
 }
 
 const ON_THE_WAY = {
+  __proto__: null,
   mean: "The result is a mean. Each of the numbers in it counted only a part, so only that part of the gradient comes back to each.",
   sum: "The result is a sum, and each of its numbers counted fully: the gradient comes back to each as it is.",
   softmax_cross_entropy:
@@ -67,7 +68,7 @@ const ON_THE_WAY = {
     "To each number the bias of its channel was added; ReLU let the positive sums through and stopped the others. The gradient goes the same way: where the sum was positive it passes, elsewhere it is 0. What was stopped made no difference.",
   max_pool2d:
     "Of each window only the largest number went on. So only it gets the gradient; the others get 0. That is why most of this picture is empty.",
-  conv2d:
+  convolution:
     "A convolution slides its filter over the image. Going back, every pixel collects gradients from all the outputs that its windows made, through the same weights.",
   add: "A sum passes the gradient on to both of its sides, unchanged.",
   softmax:
@@ -78,7 +79,8 @@ const ON_THE_WAY = {
   tanh: "The slope of tanh is 1 at 0 and nearly 0 where it is flat: there hardly any gradient passes.",
 };
 function onTheWay(record, position, frame) {
-  if (ON_THE_WAY[record.op]) return ON_THE_WAY[record.op];
+  const told = ON_THE_WAY[explanationOf(record).story];
+  if (told) return told;
   if (frame.sources[record.index])
     return "Nothing is computed here, the numbers only stand in other places. The gradient goes back to where they came from.";
   if (frame.slopes[`${record.index}/${position}`])
