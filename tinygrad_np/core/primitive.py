@@ -220,9 +220,7 @@ class Primitive:
         return bound.args, bound.kwargs
 
     def __reduce__(self) -> Any:
-        if rules.get(self.forward) is self:
-            return rule_of, (self.forward,)
-        return by_name(self) or self.__qualname__
+        return by_name(self) or (primitive_of, (self.forward, self.name))
 
     def __repr__(self) -> str:
         import inspect
@@ -234,9 +232,11 @@ class Primitive:
         return f"<primitive {self.name}{arguments}>"
 
 
-def rule_of(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The rule for a function of NumPy's, as a pickled operation names it."""
-    return rules[function]
+def primitive_of(forward: Callable[..., Any], name: str) -> Primitive:
+    """The operation with this function and this name, as a pickle tells of those of NumPy's."""
+    if type(rule := rules.get(forward)) is Primitive and rule.name == name:
+        return rule
+    return next(made for made in primitives if made.forward is forward and made.name == name)
 
 
 def by_name(thing: Any) -> str | None:
