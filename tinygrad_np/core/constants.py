@@ -61,7 +61,7 @@ def unshared(
         if value.nbytes <= LARGEST_COPY or value.dtype.hasobject:
             return as_array(value).copy()
         as_array(value)  # refuses a mask
-        guards.append(Guard(value, is_leaf, checksum(value, is_leaf)))
+        _guard(guards, value, is_leaf)
         return value
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
         return type(value)(unshared(part, guards, is_leaf, op, place) for part in value)
@@ -75,6 +75,16 @@ def unshared(
             f"array; convert it first, as in x.toarray()"
         )
     return value
+
+
+any_guards = False
+"""Whether there was ever a guard: without one a walk back looks for none."""
+
+
+def _guard(guards: list[Guard], array: np.ndarray, is_leaf: bool) -> None:
+    global any_guards
+    any_guards = True
+    guards.append(Guard(array, is_leaf, checksum(array, is_leaf)))
 
 
 def checksum(array: np.ndarray, is_leaf: bool) -> int:
@@ -94,6 +104,8 @@ def identity(constant: Any) -> Any:
 
 def check_unchanged(records: Sequence[Any], guards: Iterable[Guard] = ()) -> None:
     """Raise RuntimeError if a VJP on this tape would read an array that changed in place."""
+    if not any_guards:
+        return
     guarded = [guard for record in records if record.guards for guard in record.guards]
     sums: dict[tuple[int, bool], int] = {}
     for array, is_leaf, before in (*guards, *guarded):

@@ -25,7 +25,7 @@ from weakref import WeakSet
 import numpy as np
 
 from .constants import SCALARS, holds_tensor, recorded, stacked, unshared
-from .tape import DEFAULT_MODE, Record, check_finite, made_by, mode, ticks
+from .tape import DEFAULT_MODE, GuardedRecord, Record, check_finite, made_by, mode, ticks
 from .tensor import Tensor, as_array, rules
 
 ndarray = np.ndarray
@@ -101,53 +101,52 @@ class Primitive:
         # What every operation pays for being recorded is paid here, hence without function calls.
         values: Any = []
         parents: Any = ()
-        lifted = foreign = False
+        lifted = False
+        foreign: Any = False  # whether an array might be changed by others; then, their guards
         for arg in args:
-            if type(arg) is Tensor:
-                lifted = True
-                if arg.requires_grad:
+            kind = type(arg)
+            if kind is Tensor:
+                if not arg.requires_grad:
+                    lifted = foreign = True
+                else:
                     parents += ((len(values), arg),)
-                if arg.record is None:
-                    foreign = True
+                    if arg.record is None:
+                        foreign = True
                 arg = arg.data
-            elif type(arg) not in SCALARS:
+            elif kind is not float and kind not in SCALARS:
                 foreign = True
                 if isinstance(arg, (list, tuple)) and holds_tensor(arg):
                     return self(*map(stacked, args), **params)
             values.append(arg)
         values = tuple(values)
-        now = mode.get()
-        if not now.recording:
-            parents = ()
-        guards: Any = None
         if foreign and parents:
-            values, guards = recorded(self, args, values)
+            values, foreign = recorded(self, args, values)
         if params:
-            foreign = False
             for value in params.values():
                 if type(value) is Tensor:
                     args, params = self._bind(args, params)
                     return self(*args, **params)
-                if type(value) not in SCALARS:
-                    foreign = True
-            if parents and not self.known.issuperset(params):
-                self._check_keywords(params)
-            if foreign and parents:
-                guards = [] if guards is None else guards
-                params = {name: unshared(value, guards) for name, value in params.items()}
+            if parents:
+                if not self.known.issuperset(params):
+                    self._check_keywords(params)
+                if not SCALARS.issuperset(map(type, params.values())):
+                    foreign = foreign or []
+                    params = {name: unshared(value, foreign) for name, value in params.items()}
             output = self.forward(*values, **params)
         else:
             params = NO_PARAMS
             output = self.forward(*values)
-        if not lifted:
+        if not (parents or lifted):
             return output
-        if now is not DEFAULT_MODE and now.checking:
-            check_finite(self.name, output, values)
-        if parents and parents[-1][0] >= self.differentiable:
-            self._check_differentiable(parents)
+        now = mode.get()
+        if now is not DEFAULT_MODE:
+            if now.checking:
+                check_finite(self.name, output, values)
+            if not now.recording:
+                parents = ()
         if type(output) is not ndarray:
             if isinstance(output, (tuple, list)):
-                return self._several(values, params, parents, output, guards)
+                return self._several(values, params, parents, output, foreign)
             output = as_array(output)
         if params and parents and output.dtype.kind not in "fc":
             return output  # as for dtype=int: it varies in jumps only
@@ -155,7 +154,12 @@ class Primitive:
         tensor.data = output
         tensor.position = tensor.grad = tensor.name = None
         if parents:
-            tensor.record = record = new_record(Record)
+            if parents[-1][0] >= self.differentiable:
+                self._check_differentiable(parents)
+            record: Any = new_record(GuardedRecord if foreign else Record)
+            if foreign:
+                record.guards = foreign
+            tensor.record = record
             tensor.requires_grad = True
             record.index = next_tick()
             record.op = self
@@ -163,7 +167,6 @@ class Primitive:
             record.params = params
             record.parents = parents
             record.output = output
-            record.guards = guards
         else:
             tensor.record = None
             tensor.requires_grad = False
@@ -199,7 +202,12 @@ class Primitive:
     ) -> Any:
         """A tuple of tensors (named like NumPy's); outputs that are discrete stay arrays."""
         values = tuple(np.asarray(value) for value in output)
-        record = Record(self, args, params, parents, values, guards) if parents else None
+        record: Any = None
+        if parents:
+            self._check_differentiable(parents)
+            record = (GuardedRecord if guards else Record)(self, args, params, parents, values)
+            if guards:
+                record.guards = guards
         tensors = [
             made_by(record, value, i) if value.dtype.kind in "fc" else value
             for i, value in enumerate(values)

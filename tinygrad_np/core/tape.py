@@ -26,6 +26,7 @@ from .tensor import Tensor
 if TYPE_CHECKING:
     from .primitive import Primitive
 
+ndarray = np.ndarray
 ticks = itertools.count()
 """Numbers records in the order they are made; shared by all threads."""
 
@@ -92,10 +93,11 @@ class Record:
         params: its keyword arguments.
         parents: (position in args, tensor) for each argument that needs a cotangent.
         output: the resulting array, or a tuple of them.
-        guards: of large arrays that the caller might change, see `constants`; None where none is.
     """
 
-    __slots__ = ("__weakref__", "args", "guards", "index", "op", "output", "params", "parents")
+    __slots__ = ("__weakref__", "args", "index", "op", "output", "params", "parents")
+    if not TYPE_CHECKING:
+        guards = ()
 
     def __init__(
         self,
@@ -104,7 +106,6 @@ class Record:
         params: dict[str, Any],
         parents: tuple[tuple[int, Tensor], ...],
         output: Any,
-        guards: list[Guard] | None = None,
     ) -> None:
         self.index = next(ticks)
         self.op = op
@@ -112,7 +113,6 @@ class Record:
         self.params = params
         self.parents = parents
         self.output = output
-        self.guards = guards
 
     @property
     def outputs(self) -> tuple[np.ndarray, ...]:
@@ -126,7 +126,7 @@ class Record:
 
     def release(self) -> None:
         """Let go of the values, and of the records before this one."""
-        self.args, self.parents, self.output, self.guards = None, (), None, None
+        self.args, self.parents, self.output = None, (), None
 
     def as_tensors(self) -> tuple[Any, list[Any]]:
         """Output and arguments as tensors that are still on the tape, for recorded VJPs."""
@@ -150,6 +150,16 @@ class Record:
         shapes = " × ".join(str(np.shape(arg)) for arg in self.args if isinstance(arg, np.ndarray))
         results = ", ".join(str(output.shape) for output in self.outputs)
         return f"<Record {self.index}: {self.op.name} {shapes} -> {results}>"
+
+
+class GuardedRecord(Record):
+    """A record that read large arrays which the caller might change, see `constants`."""
+
+    __slots__ = ("guards",)
+
+    def release(self) -> None:
+        super().release()
+        self.guards = ()
 
 
 def made_by(record: Record | None, data: np.ndarray, position: int | None = None) -> Tensor:
@@ -289,13 +299,13 @@ def walk_back(
                     if joint is None:
                         joint = joint_vjp(g, output, *args, **params)
                     cotangent = joint[position]
-                if type(cotangent) is int and cotangent == 0:
-                    continue
+                if type(cotangent) is not ndarray and not hasattr(cotangent, "dtype"):
+                    if type(cotangent) is int and cotangent == 0:
+                        continue
+                    cotangent = _as_cotangent(cotangent, record, position)
                 if uses is not None and op.elementwise and type(uses[record]) is not int:
                     cotangent = np.where(uses[record], cotangent, 0)
                 data = parent.data
-                if not hasattr(cotangent, "dtype"):
-                    cotangent = _as_cotangent(cotangent, record, position)
                 if cotangent.dtype is not data.dtype or cotangent.shape != data.shape:
                     cotangent = _like_input(cotangent, data, record, position)
                 if checking:
@@ -413,7 +423,7 @@ def accumulate(
         parts[tensor.position] = cotangent if known is None else known + cotangent
     elif (known := cotangents.get(node)) is None:
         cotangents[node] = cotangent
-    elif sums is not None and node in sums and type(known) is type(cotangent) is np.ndarray:
+    elif sums is not None and node in sums and type(known) is type(cotangent) is ndarray:
         known += cotangent
     else:
         cotangents[node] = known + cotangent
