@@ -8,6 +8,7 @@ import pytest
 import tinygrad_np as tg
 from models import mnist_cnn
 from tests import browser
+from tinygrad_np.core.primitive import no_flops
 
 TIGHT = 1e-5  # of float32 sums, added up in another order
 
@@ -77,8 +78,15 @@ def biased(x, bias):
     return np.sum(tg.bias_relu(x, bias) ** 2)
 
 
-def own(name, forward, *vjps):
-    op = tg.primitive(forward, name=name)
+def masked(x):
+    some = np.array([True, False, True])
+    parts = np.sum(x, where=some) * np.mean(x, where=some) + np.sum(x, initial=5.0)
+    root = np.where(x > 1, np.sqrt(np.maximum(x - 1, 0)), 0)
+    return parts + np.sum(root) + tg.softmax(np.stack([x, x * 2]), axis=(0, 1))[0] @ x
+
+
+def own(name, forward, *vjps, **options):
+    op = tg.primitive(forward, name=name, **options)
     op.defvjp(*vjps)
     return op
 
@@ -94,7 +102,10 @@ OWN = {
         own("mean", lambda x: np.exp(np.mean(np.log(x))), lambda g, y, x: g * y / (x.size * x)),
         np.array([1.0, 2.0, 8.0]),
     ),
-    "sum": (own("sum", np.sort, lambda g, y, x: g[np.argsort(np.argsort(x))]), rng.normal(size=4)),
+    "sum": (
+        own("sum", lambda x: np.sort(x), lambda g, y, x: g[np.argsort(np.argsort(x))]),
+        rng.normal(size=4),
+    ),
     "multiply": (
         own(
             "multiply",
@@ -122,7 +133,15 @@ OWN = {
         ),
         *(rng.normal(size=(1, 2, 3, 3)), rng.normal(size=(2, 2))),
     ),
-    "max_pool2d": (own("max_pool2d", np.max, lambda g, y, x: g * (x == y)), rng.normal(size=4)),
+    "add": (own("add", lambda x: x * 1, lambda g, y, x: np.clip(g, -0.1, 0.1)), rng.normal(size=3)),
+    "flip": (
+        own("flip", lambda x: x[::-1], lambda g, y, x: np.clip(g[::-1], -0.1, 0.1), flops=no_flops),
+        rng.normal(size=3),
+    ),
+    "max_pool2d": (
+        own("max_pool2d", lambda x: np.max(x), lambda g, y, x: g * (x == y)),
+        rng.normal(size=4),
+    ),
     **{
         name: (cube(name), rng.normal(size=3))
         for name in ("constructor", "toString", "hasOwnProperty", "__proto__", "odd \ud800", "</b>")
@@ -139,6 +158,7 @@ FUNCTIONS = {
     ),
     "scalars": (scalars, -4.0, 2.0),
     "linear_algebra": (linear_algebra, rng.normal(size=(3, 3)), rng.normal(size=3)),
+    "masked": (masked, np.array([1.0, 2.0, 8.0])),
     "complexes": (complexes, rng.normal(size=4) + 1j * rng.normal(size=4)),
     "heads": (heads, rng.normal(size=(3, 4)), rng.normal(size=(4, 4))),
     "pools": (pools, *(rng.normal(size=n) for n in ((2, 9, 8, 4), (3, 2, 2, 6), 6))),

@@ -2,9 +2,10 @@
 
 `page` collects a tape's values and gradients, `arrays` packs them, `calls` finds the lines that ran
 the operations, `dependence` how single elements depend on others, `explanation` what is written
-about an operation; `docstrings` and `mathematics` typeset that. In the browser, `numbers` reads the
-arrays, `pictures` draws them, `arithmetic` takes single numbers apart; `tape`, `operation`,
-`reading` and `tour` are the parts of the page, and `page` moves through the steps.
+about an operation, which `docstrings` and `mathematics` typeset; `stories` names those operations
+that the script knows more of. In the browser, `numbers` reads the arrays, `pictures` draws them,
+`arithmetic` takes single numbers apart; `tape`, `operation`, `reading` and `tour` are the parts of
+the page, and `page` moves through the steps.
 """
 
 from __future__ import annotations

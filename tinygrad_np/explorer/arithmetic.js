@@ -553,7 +553,7 @@ function reducedAxes(s) {
 }
 function reduction(mean) {
   return {
-    fits: (s) => s.ins.length === 1 && s.ins[0] && s.outs[0],
+    fits: (s) => s.ins.length === 1 && s.ins[0] && !("where" in s.params || "initial" in s.params),
     out(s, index) {
       const { axes, count } = reducedAxes(s),
         shape = s.ins[0].shape;
@@ -676,7 +676,7 @@ const crossEntropy = {
   },
 };
 const softmax = {
-  fits: (s) => s.sent(0) !== null,
+  fits: (s) => s.sent(0) !== null && !Array.isArray(s.params.axis),
   out(s, index) {
     const { axis, at, numbers, softmax } = alongAxis(s, index, true);
     return {
@@ -768,6 +768,17 @@ const anything = {
     };
   },
   sent(s, which, index) {
+    const found = this.linear(s, which, index);
+    if (found && gives(found.terms, s.sent(which).get(index))) return found;
+    return {
+      says: "The operation's VJP worked this out from the gradients of all outputs; its formula and source stand under the pictures.",
+      terms: [],
+      marks: {},
+      computed: true,
+    };
+  },
+  // The gradients of outputs times slopes, added up; null if the page has no slopes.
+  linear(s, which, index) {
     const slope = s.slope(which),
       g = s.g;
     if (slope) {
@@ -837,14 +848,19 @@ const anything = {
         marks: { outgrad0: cells.map(({ at }) => [at, "there"]) },
       };
     }
-    return {
-      says: "The operation's VJP worked this out from the gradients of all outputs; its formula and source stand under the pictures.",
-      terms: [],
-      marks: {},
-      computed: true,
-    };
+    return null;
   },
 };
+// Whether the terms add up to the result, up to rounding. They do not if a VJP clips gradients, or
+// if an output that is not used sends 0 through an infinite slope.
+function gives(terms, result) {
+  const cells = terms.flatMap((term) => term.cells);
+  if (missing(cells)) return true;
+  const sum = addUp(cells.map(product)),
+    total = isComplex(result) ? sum : parts(sum).re;
+  const most = cells.reduce((most, cell) => most + size(product(cell)), 0);
+  return write(total) === write(result) || size(plus(total, times(-1, result))) <= 1e-3 * most;
+}
 const operand = (s, k) => (o) =>
   s.ins[k] ? s.ins[k].get(spread(o, s.ins[k].shape)) : Number(s.record.inputs[k].text);
 // The slopes of elementwise operations whose operands may have been broadcast, by their stories.
