@@ -9,6 +9,7 @@ raises instead.
 
 from __future__ import annotations
 
+import array
 import dis
 import functools
 import sys
@@ -34,7 +35,7 @@ SCALARS = frozenset({float, int, bool, complex, str, type(None), slice})
 class Guard(NamedTuple):
     """A large array that a record read, and what it held then."""
 
-    array: np.ndarray
+    values: np.ndarray
     is_leaf: bool
     checksum: int
 
@@ -42,6 +43,8 @@ class Guard(NamedTuple):
 def recorded(op: Any, args: Sequence[Any], values: Sequence[Any]) -> tuple[Any, list[Guard]]:
     """The values of an operation's arguments as the tape keeps them, and guards of large ones."""
     guards: list[Guard] = []
+    if isinstance(op.forward, np.ufunc):  # to which a list is an array
+        values = [np.asarray(v) if isinstance(v, (list, tuple)) else v for v in values]
     kept = [
         value
         if type(arg) is Tensor and arg.record is not None
@@ -67,8 +70,8 @@ def unshared(
         return type(value)(unshared(part, guards, is_leaf, op, place) for part in value)
     if callable(value) or isinstance(value, (np.generic, np.dtype)):
         return value
-    if hasattr(value, "__array__"):  # a series of pandas, a tensor of PyTorch
-        return np.array(value)
+    if hasattr(value, "__array__") or isinstance(value, (memoryview, array.array)):
+        return np.asarray(value).copy()  # a series of pandas, say
     if hasattr(value, "shape"):
         raise TypeError(
             f"{op.name}: argument {place} is a {type(value).__name__}, which NumPy takes for no "
@@ -81,15 +84,15 @@ any_guards = False
 """Whether there was ever a guard: without one a walk back looks for none."""
 
 
-def _guard(guards: list[Guard], array: np.ndarray, is_leaf: bool) -> None:
+def _guard(guards: list[Guard], values: np.ndarray, is_leaf: bool) -> None:
     global any_guards
     any_guards = True
-    guards.append(Guard(array, is_leaf, checksum(array, is_leaf)))
+    guards.append(Guard(values, is_leaf, checksum(values, is_leaf)))
 
 
-def checksum(array: np.ndarray, is_leaf: bool) -> int:
+def checksum(values: np.ndarray, is_leaf: bool) -> int:
     """A number that changes with the array's contents, also when they only change places."""
-    flat = np.ravel(array, "K")
+    flat = np.ravel(values, "K")
     if is_leaf and flat.nbytes > LARGEST_WHOLE:
         flat = flat.view(np.uint8)[: flat.nbytes // 8 * 8].view(np.uint64)[::65].copy()
     return zlib.crc32(flat.view(np.uint8))  # type: ignore[arg-type]
@@ -108,39 +111,39 @@ def check_unchanged(records: Sequence[Any], guards: Iterable[Guard] = ()) -> Non
         return
     guarded = [guard for record in records if record.guards for guard in record.guards]
     sums: dict[tuple[int, bool], int] = {}
-    for array, is_leaf, before in (*guards, *guarded):
-        key = id(array), is_leaf
+    for values, is_leaf, before in (*guards, *guarded):
+        key = id(values), is_leaf
         if key not in sums:
-            sums[key] = checksum(array, is_leaf)
+            sums[key] = checksum(values, is_leaf)
         if sums[key] != before:
             for record in records:
-                _refuse_if_read(record, array, is_leaf)
+                _refuse_if_read(record, values, is_leaf)
 
 
-def _refuse_if_read(record: Any, array: np.ndarray, is_leaf: bool) -> None:
+def _refuse_if_read(record: Any, values: np.ndarray, is_leaf: bool) -> None:
     """Raise if a VJP of the record reads memory of the array; only then does its change matter."""
 
     def shared(value: Any) -> bool:
         if isinstance(value, (list, tuple)):
             return any(map(shared, value))
-        return isinstance(value, np.ndarray) and np.may_share_memory(value, array)
+        return isinstance(value, np.ndarray) and np.may_share_memory(value, values)
 
     op = record.op
     if record.released:
         return
     only_moves = op.uses == op.vjp  # such a VJP reads the shapes of floating-point arguments
     for i, value in enumerate((record.output, *record.args)):
-        if not shared(value) or (only_moves and getattr(value, "dtype", array.dtype).kind in "fc"):
+        if not shared(value) or (only_moves and getattr(value, "dtype", values.dtype).kind in "fc"):
             continue
         if any(_mentions(op.vjps[position], i + 1) for position, _ in record.parents):
             what = "the value of a leaf" if is_leaf else "a constant"
             raise RuntimeError(
-                f"{op.name}: {what} of shape {array.shape} was changed in place after it was "
+                f"{op.name}: {what} of shape {values.shape} was changed in place after it was "
                 f"recorded, and the gradient needs what it held; pass a copy, x.copy()"
             )
     if any(map(shared, record.params.values())):
         raise RuntimeError(
-            f"{op.name}: a keyword argument of shape {array.shape} was changed in place after it "
+            f"{op.name}: a keyword argument of shape {values.shape} was changed in place after it "
             f"was recorded, and the gradient needs what it held; pass a copy, x.copy()"
         )
 

@@ -39,7 +39,7 @@ def _matmul_vjp_left(g, x, y):
 def _matmul_vjp_right(g, x, y):
     """Aᵀ G; vectors count as a matrix with one row or column."""
     if np.ndim(x) == 1:
-        return x * g if np.ndim(y) == 1 else np.expand_dims(x, 1) * g[..., None, :]
+        return np.multiply(x, g) if np.ndim(y) == 1 else np.expand_dims(x, 1) * g[..., None, :]
     if np.ndim(y) == 1:
         return np.matmul(_transposed(x), g[..., None])[..., 0]
     if np.ndim(y) == 2:  # one product for a whole stack, instead of a stack to be summed

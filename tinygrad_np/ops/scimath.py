@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.primitive import implements, plain
+from ..core.tensor import Tensor
 
 
 def _complex_if(outside, x):
@@ -13,7 +14,7 @@ def _complex_if(outside, x):
     if not np.any(np.isreal(values) & outside(values)):
         return x
     small = values.dtype.char in "fbhBHF"
-    return np.astype(x if x is not plain(x) else values, np.complex64 if small else np.complex128)
+    return np.astype(x if type(x) is Tensor else values, np.complex64 if small else np.complex128)
 
 
 def _below_0(x):
