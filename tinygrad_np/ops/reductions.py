@@ -209,6 +209,7 @@ def _spread(function, vjp, skips_nan=False):
         of_elements(i, use, y, x, **options) if i == 0 else 1
     )
     spread.chooses = skips_nan
+    spread.__qualname__ = f"_{function.__name__}"  # by which it is pickled
 
     @implements(function)
     def rule(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, mean=None, **options):
@@ -216,11 +217,13 @@ def _spread(function, vjp, skips_nan=False):
             options["out"] = out
         return spread(a, mean, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **options)
 
+    return spread
 
-_spread(np.var, _var_vjp)
-_spread(np.std, _std_vjp)
-_spread(np.nanvar, _of_numbers(_var_vjp), skips_nan=True)
-_spread(np.nanstd, _of_numbers(_std_vjp), skips_nan=True)
+
+_var = _spread(np.var, _var_vjp)
+_std = _spread(np.std, _std_vjp)
+_nanvar = _spread(np.nanvar, _of_numbers(_var_vjp), skips_nan=True)
+_nanstd = _spread(np.nanstd, _of_numbers(_std_vjp), skips_nan=True)
 
 
 @implements(np.nancumsum)
