@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import checked
 from .tape import DEFAULT_MODE, Record, check_finite, made_by, mode, ticks
 from .tensor import Tensor, as_array, rules
 
@@ -239,6 +240,7 @@ def no_flops(output: Any, *args: Any, **params: Any) -> int:
     return 0
 
 
+@checked()
 def primitive(
     forward: Callable[..., Any] | None = None,
     *,

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import checked
 from . import tree
 from .primitive import no_flops, primitive
 from .tape import Record, Tape, accumulate, made_by, mode, own, pull_back, recording, ticks
@@ -119,6 +120,7 @@ def _fresh(arg: Any, what: str) -> Any:
     return tree.map(wrap, arg)
 
 
+@checked()
 def value_and_grad(
     f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Function:
@@ -144,6 +146,7 @@ def value_and_grad(
     return _value_and_grad(f, argnums, has_aux, "value_and_grad")
 
 
+@checked()
 def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """A function that returns the gradient of `f`: like `value_and_grad`, without the value.
 
@@ -205,6 +208,7 @@ def _value_and_grad(f: Function, argnums: Any, has_aux: bool, name: str) -> Func
     return both
 
 
+@checked()
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     """The value of `f(*primals)`, and its vector-Jacobian product as a function.
 
