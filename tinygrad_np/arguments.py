@@ -81,7 +81,7 @@ def _one_of(*words: str) -> Kind:
 
 def _optional(kind: Kind) -> Kind:
     accepts = kind.accepts
-    expected = f"{kind.expected} or None"
+    expected = f"None or {kind.expected}"
     return Kind(expected, lambda value: value is None or accepts(value), kind.similar)
 
 
@@ -162,7 +162,7 @@ PATH = Kind(
     lambda value: isinstance(value, (str, os.PathLike)) and value != "",
     _is_text,
 )
-AXES = Kind("Matplotlib axes, one or a sequence of them", _are_axes)
+AXES = Kind("Matplotlib axes or a sequence of them", _are_axes)
 ONE_AXES = _optional(Kind("one Matplotlib axes", lambda value: hasattr(value, "imshow")))
 
 KINDS: dict[str, Kind] = {

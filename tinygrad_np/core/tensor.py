@@ -33,7 +33,8 @@ class Tensor:
         name: shown by the printed tape and in error messages.
 
     Raises:
-        TypeError: for data that are no numbers or a Tensor already, and `requires_grad` of integers.
+        TypeError: for data that are no numbers, or a Tensor already, and for `requires_grad` of
+            integers.
 
     >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
     >>> loss = (x**2).sum()
