@@ -165,6 +165,8 @@ PATH = Kind(
 AXES = Kind("Matplotlib axes or a sequence of them", _are_axes)
 ONE_AXES = _optional(Kind("one Matplotlib axes", lambda value: hasattr(value, "imshow")))
 
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
 KINDS: dict[str, Kind] = {
     **dict.fromkeys("x kernel indices table image images maps outputs predicted".split(), ARRAY),
     **dict.fromkeys("logits labels predictions targets".split(), REAL),
@@ -261,15 +263,16 @@ def checked(name: str = "", /, **kinds: Kind | None) -> Callable[[F], F]:
             for key, parameter in signature.parameters.items()
             if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
         ]
-        # Where any array does, looking at its type is all: the function finds what else is wrong.
-        reals = any(table.get(key) is REAL for key in signature.parameters)
-        exempt = () if reals or calls_back else (ndarray, Tensor)
+        # Nearly all arguments by position are arrays of floats, and pass at once. Where something
+        # else is expected, the function itself fails, and the check is made then.
+        exempt = () if calls_back else FLOATS
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             try:
                 for value in args:
-                    if type(value) not in exempt:
+                    array = value.data if type(value) is Tensor else value
+                    if type(array) is not ndarray or array.dtype not in exempt:
                         for accepts, value in zip(by_position, args):  # noqa: B905
                             if not accepts(value):
                                 raise _Refused
@@ -284,8 +287,8 @@ def checked(name: str = "", /, **kinds: Kind | None) -> Callable[[F], F]:
             try:
                 return function(*args, **kwargs)
             except MISFITS as error:
-                if str(error).startswith(f"{label}:"):
-                    raise
+                if str(error).startswith((f"{label}:", f"{function.__qualname__}(")):
+                    raise  # it is the function's own, or Python's for a missing argument
                 given = _given(signature, args, kwargs)
                 check(label, table, **given)
                 raise _named(label, error, given) from error
@@ -304,8 +307,11 @@ def _anything(value: Any) -> bool:
 
 
 def _given(signature: inspect.Signature, args: Any, kwargs: Any) -> dict[str, Any]:
-    """The arguments of a call by name; TypeError where the function takes no such arguments."""
-    return dict(signature.bind(*args, **kwargs).arguments)
+    """The arguments of a call by name; none where the function takes no such arguments."""
+    try:
+        return dict(signature.bind_partial(*args, **kwargs).arguments)
+    except TypeError:
+        return {}
 
 
 def _named(label: str, error: Exception, given: dict[str, Any]) -> Exception:

@@ -381,7 +381,7 @@ def _takes_rng(apply: Callable[..., Any]) -> bool:
 
 
 def _tuple(name: str, given: Any) -> tuple[Any, ...]:
-    if not np.iterable(given):
+    if isinstance(given, (str, bytes)) or not np.iterable(given):
         raise TypeError(f"fit: {name} must be several, such as a list, not {given!r:.80}")
     return tuple(given)
 
