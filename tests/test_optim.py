@@ -1,6 +1,7 @@
 """Optimizers, clipping and schedules follow Keras's; updating changes none of its arguments."""
 
 import copy
+import pickle
 import warnings
 
 import numpy as np
@@ -140,6 +141,17 @@ SCHEDULES = [
     ),
     ("cosine_decay_restarts", "CosineDecayRestarts", (0.1, 6), {"t_mul": 1.3, "m_mul": 0.5}),
 ]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_optimizers_and_schedules_can_be_pickled_and_copied(copied):
+    schedules = [
+        getattr(optim, name)(*positional, **keyword) for name, _, positional, keyword in SCHEDULES
+    ]
+    optimizers = [make(name, **arguments) for name, arguments in CASES]
+    optimizers += [make(name, learning_rate=rate) for name in KERAS for rate in schedules]
+    for optimizer in optimizers:
+        assert_same(run(copied(optimizer)), run(optimizer))
 
 
 @pytest.mark.parametrize(("name", "keras_name", "positional", "keyword"), SCHEDULES)
@@ -312,6 +324,15 @@ def test_parameters_must_be_floats(name, leaf):
         optimizer.init(params)
     with pytest.raises(TypeError, match=message):
         optimizer.update(params, params, optimizer.init(PARAMS))
+
+
+@pytest.mark.parametrize("name", ["adam", "clip_by_norm", "clip_by_global_norm", "clip_by_value"])
+def test_masks_and_imaginary_parts_are_not_lost(name):
+    function = getattr(optim, name)
+    call = function().init if name == "adam" else lambda grads: function(grads, 1.0)
+    for leaf, message in ((np.ma.array(B, mask=B > 0), "plain array"), (1j * B, "expected floats")):
+        with pytest.raises(TypeError, match=f"^{name}: (params|grads) at 'a' .*{message}"):
+            call({"a": leaf})
 
 
 @pytest.mark.parametrize(
