@@ -362,7 +362,12 @@ raise KeyboardInterrupt
         ((np.zeros((0, 3)), np.zeros(0), 2), {}, ValueError, "no examples"),
         ((np.zeros(3), np.zeros(4), 2), {}, ValueError, r"same length; x is \(3,\), y is \(4,\)"),
         ((np.zeros(3), 1.0, 2), {}, ValueError, "same length"),
-        ((np.zeros(3), np.zeros(3), 0), {}, ValueError, "batch_size must be at least 1, not 0"),
+        (
+            (np.zeros(3), np.zeros(3), 0),
+            {},
+            ValueError,
+            "batch_size must be an integer of at least 1",
+        ),
         ((np.zeros(3), np.zeros(3), 1.5), {}, TypeError, "integer"),
         ((np.zeros(3), np.zeros(3), 4), {"drop_last": True}, ValueError, "leaves no batch of 4"),
         ((np.zeros(3), np.zeros(3), 2), {"rng": 0}, TypeError, "numpy.random.Generator"),

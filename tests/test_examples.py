@@ -32,8 +32,8 @@ def test_the_original_preset_is_the_original_setup():
     [
         ("--data no/such.npz", "no/such.npz"),
         ("--filters 8 8 --kernel-size 15", "too small"),
-        ("--epochs 0", "epochs must be at least 1"),
-        ("--dropout 1.5", "rate must be at least 0 and below 1"),
+        ("--epochs 0", "epochs must be an integer of at least 1"),
+        ("--dropout 1.5", r"rate must be a number in \[0, 1\)"),
         ("--learning-rate -1", "learning_rate"),
         ("--images 10 -5", "images must be at least 1"),
         ("--pool 0", "pool must be at least 1, not 0"),

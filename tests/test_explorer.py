@@ -260,7 +260,7 @@ def branchy(x):
 
 REFUSED = [
     (lambda x: 3.0, (1.0,), {}, TypeError, "must return a Tensor"),
-    (3, (1.0,), {}, TypeError, "must be a function, not 3"),
+    (3, (1.0,), {}, TypeError, "f must be a function, got 3"),
     (lambda x: np.sum(x * 2), (np.arange(3),), {}, TypeError, "of floating-point arguments"),
     (lambda x: x, (1.0,), {}, ValueError, "no operation led to the result"),
     (lambda x: x * 2, (1.0,), {"snapshots": [1]}, TypeError, "those of a FitResult, not 1"),

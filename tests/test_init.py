@@ -175,7 +175,12 @@ def test_errors_name_the_initialiser_and_the_argument(name, arguments, error, me
     [
         ("identity", (2, 2, 2), {}, "identity: shape must have two dimensions, got"),
         ("orthogonal", (4,), {}, "orthogonal: shape must have two dimensions or more"),
-        ("variance_scaling", (4,), {"scale": 0.0}, "scale must be positive, got 0.0"),
+        (
+            "variance_scaling",
+            (4,),
+            {"scale": 0.0},
+            r"scale must be a number in \(0, inf\), got 0.0",
+        ),
         ("variance_scaling", (4,), {"mode": "fan"}, "mode must be one of .* got 'fan'"),
         ("variance_scaling", (4,), {"distribution": "n"}, "distribution must be one of .* got 'n'"),
     ],

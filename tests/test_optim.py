@@ -1,6 +1,7 @@
 """Optimizers, clipping and schedules follow Keras's; updating changes none of its arguments."""
 
 import copy
+import pickle
 import warnings
 
 import numpy as np
@@ -140,6 +141,17 @@ SCHEDULES = [
     ),
     ("cosine_decay_restarts", "CosineDecayRestarts", (0.1, 6), {"t_mul": 1.3, "m_mul": 0.5}),
 ]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_optimizers_and_schedules_can_be_pickled_and_copied(copied):
+    schedules = [
+        getattr(optim, name)(*positional, **keyword) for name, _, positional, keyword in SCHEDULES
+    ]
+    optimizers = [make(name, **arguments) for name, arguments in CASES]
+    optimizers += [make(name, learning_rate=rate) for name in KERAS for rate in schedules]
+    for optimizer in optimizers:
+        assert_same(run(copied(optimizer)), run(optimizer))
 
 
 @pytest.mark.parametrize(("name", "keras_name", "positional", "keyword"), SCHEDULES)
@@ -314,6 +326,15 @@ def test_parameters_must_be_floats(name, leaf):
         optimizer.update(params, params, optimizer.init(PARAMS))
 
 
+@pytest.mark.parametrize("name", ["adam", "clip_by_norm", "clip_by_global_norm", "clip_by_value"])
+def test_masks_and_imaginary_parts_are_not_lost(name):
+    function = getattr(optim, name)
+    call = function().init if name == "adam" else lambda grads: function(grads, 1.0)
+    for leaf, message in ((np.ma.array(B, mask=B > 0), "plain array"), (1j * B, "expected floats")):
+        with pytest.raises(TypeError, match=f"^{name}: (params|grads) at 'a' .*{message}"):
+            call({"a": leaf})
+
+
 @pytest.mark.parametrize(
     ("state", "message"),
     [
@@ -339,13 +360,25 @@ def test_a_state_of_something_else_is_named(state, message):
             (name, bad, message)
             for name in KERAS
             for bad, message in [
-                ({"learning_rate": -0.1}, r"learning_rate must lie in \[0, inf\), got -0.1"),
-                ({"learning_rate": float("nan")}, "learning_rate must lie in"),
-                ({"learning_rate": "fast"}, "learning_rate must be a number, got 'fast'"),
-                ({"weight_decay": -1.0}, r"weight_decay must lie in \[0, inf\), got -1.0"),
-                ({"clipnorm": 0.0}, r"clipnorm must lie in \(0, inf\), got 0.0"),
-                ({"clipvalue": -1}, r"clipvalue must lie in \(0, inf\), got -1"),
-                ({"global_clipnorm": "a"}, "global_clipnorm must be a number, got 'a'"),
+                (
+                    {"learning_rate": -0.1},
+                    r"learning_rate must be a number in \[0, inf\) or a schedule, got -0.1",
+                ),
+                ({"learning_rate": float("nan")}, "learning_rate must be a number in"),
+                (
+                    {"learning_rate": "fast"},
+                    "learning_rate must be a number in \\[0, inf\\) or a schedule, got 'fast'",
+                ),
+                (
+                    {"weight_decay": -1.0},
+                    r"weight_decay must be None or a number in \[0, inf\), got -1.0",
+                ),
+                ({"clipnorm": 0.0}, r"clipnorm must be None or a number in \(0, inf\), got 0.0"),
+                ({"clipvalue": -1}, r"clipvalue must be None or a number in \(0, inf\), got -1"),
+                (
+                    {"global_clipnorm": "a"},
+                    "global_clipnorm must be None or a number in \\(0, inf\\), got 'a'",
+                ),
                 (
                     {"clipnorm": 1, "clipvalue": 1},
                     "clipnorm and clipvalue were given, expected one of them",
@@ -353,7 +386,7 @@ def test_a_state_of_something_else_is_named(state, message):
             ]
         ),
         *(
-            (name, {argument: 1.0}, rf"{argument} must lie in \[0, 1\), got 1.0")
+            (name, {argument: 1.0}, rf"{argument} must be a number in \[0, 1\), got 1.0")
             for name, argument in [
                 ("sgd", "momentum"),
                 ("adam", "beta_1"),
@@ -363,11 +396,19 @@ def test_a_state_of_something_else_is_named(state, message):
                 ("rmsprop", "momentum"),
             ]
         ),
-        *((name, {"epsilon": -1}, "epsilon must lie in") for name in KERAS if name != "sgd"),
-        ("adagrad", {"initial_accumulator_value": -1}, "initial_accumulator_value must lie in"),
-        ("clip_by_global_norm", {"grads": PARAMS, "max_norm": 0}, "max_norm must lie in"),
-        ("clip_by_norm", {"grads": PARAMS, "max_norm": None}, "max_norm must be a number"),
-        ("clip_by_value", {"grads": PARAMS, "max_value": -1}, "max_value must lie in"),
+        *(
+            (name, {"epsilon": -1}, "epsilon must be a number in")
+            for name in KERAS
+            if name != "sgd"
+        ),
+        (
+            "adagrad",
+            {"initial_accumulator_value": -1},
+            "initial_accumulator_value must be a number in",
+        ),
+        ("clip_by_global_norm", {"grads": PARAMS, "max_norm": 0}, "max_norm must be a number in"),
+        ("clip_by_norm", {"grads": PARAMS, "max_norm": None}, "max_norm must be a number in"),
+        ("clip_by_value", {"grads": PARAMS, "max_value": -1}, "max_value must be a number in"),
         (
             "piecewise_constant_decay",
             {"boundaries": [1], "values": [1]},
@@ -381,15 +422,15 @@ def test_a_state_of_something_else_is_named(state, message):
         (
             "cosine_decay",
             {"initial_learning_rate": 0.1, "decay_steps": 9, "warmup_steps": -1},
-            "warmup_steps must lie in",
+            "warmup_steps must be a number in",
         ),
         (
             "cosine_decay_restarts",
             {"initial_learning_rate": 0.1, "first_decay_steps": 9, "t_mul": 0.5},
-            r"t_mul must lie in \[1, inf\), got 0.5",
+            r"t_mul must be a number in \[1, inf\), got 0.5",
         ),
         *(
-            (name, {"initial_learning_rate": 0.1, steps: 0} | rest, f"{steps} must lie in")
+            (name, {"initial_learning_rate": 0.1, steps: 0} | rest, f"{steps} must be a number in")
             for name, steps, rest in [
                 ("exponential_decay", "decay_steps", {"decay_rate": 0.5}),
                 ("inverse_time_decay", "decay_steps", {"decay_rate": 0.5}),

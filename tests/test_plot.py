@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import tinygrad_np as tg
 
@@ -291,6 +292,7 @@ def test_figures_draw_on_given_axes_and_can_be_saved(name, tmp_path):
 
 
 NAN = float("nan")
+AXES = Figure().subplots()
 
 
 @pytest.mark.parametrize(
@@ -308,7 +310,7 @@ NAN = float("nan")
         ),
         ("no array of more than one", lambda p: p.histograms({"a": 1.0})),
         ("histograms: a/0 must be finite", lambda p: p.histograms({"a": [np.array([NAN, 1])]})),
-        ("must hold 2 axes, it holds 1", lambda p: p.histograms([np.ones(2)] * 2, ax=[None])),
+        ("must hold 2 axes, it holds 1", lambda p: p.histograms([np.ones(2)] * 2, ax=[AXES])),
         ("labels must be class numbers", lambda p: p.confusion_matrix(LABELS, LABELS / 2)),
         ("labels must be class numbers", lambda p: p.confusion_matrix([], [])),
         ("3 are predicted, .* 2 labels", lambda p: p.confusion_matrix([1, 1, 1], LABELS)),
@@ -329,7 +331,10 @@ NAN = float("nan")
             "loss at t = -1 must be finite",
             lambda p: p.loss_along(lambda w: NAN, np.ones(2), rng=RNG),
         ),
-        ("must be positive", lambda p: p.loss_along(np.sum, np.ones(2), rng=RNG, steps=0)),
+        (
+            "steps must be an integer of at least 1",
+            lambda p: p.loss_along(np.sum, np.ones(2), rng=RNG, steps=0),
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_in_one_sentence(text, draw):
@@ -340,7 +345,7 @@ def test_what_cannot_be_drawn_is_refused_in_one_sentence(text, draw):
 
 
 def test_loss_along_asks_for_a_generator():
-    with pytest.raises(TypeError, match="loss_fn must be a function, not 3"):
+    with pytest.raises(TypeError, match="loss_fn must be a function, got 3"):
         tg.plot.loss_along(3, np.ones(3), rng=np.random.default_rng(0))
     with pytest.raises(TypeError, match=r"numpy\.random\.Generator"):
         tg.plot.loss_along(np.sum, np.ones(2), rng=0)

@@ -378,9 +378,17 @@ def test_memory_mapped_data_are_never_read_whole(dtype, tmp_path):
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("several", [iter, set, np.array, tuple])
+def test_snapshots_may_be_any_iterable(several):
+    params, x, y = problem()
+    result = tg.fit(linear, params, (x, y), snapshots=several([0, 2, 3]), **options())
+    assert [snapshot.step for snapshot in result.snapshots] == [0, 2, 3]
+
+
 X, Y = problem()[1:]
 BAD_X, BAD_Y = X.copy(), np.eye(3)[Y]
 BAD_X[13, 2], BAD_Y[21, 0] = np.nan, np.inf
+MASKED = np.ma.array(X, mask=X > 1)
 
 
 @pytest.mark.parametrize(
@@ -391,6 +399,16 @@ BAD_X[13, 2], BAD_Y[21, 0] = np.nan, np.inf
         ({"train": X}, TypeError, r"fit: train must be a pair \(x, y\), not ndarray"),
         ({"train": (BAD_X, Y)}, ValueError, r"fit: train: x\[13\] holds nan or inf"),
         ({"train": (X, BAD_Y)}, ValueError, r"fit: train: y\[21\] holds nan or inf"),
+        ({"train": (MASKED, Y)}, TypeError, "fit: train: x must be a plain array, not MaskedArray"),
+        ({"train": (X, np.ma.array(Y))}, TypeError, "fit: train: y must be a plain array"),
+        ({"validation": (MASKED, Y)}, TypeError, "fit: validation: x must be a plain array"),
+        ({"params": {"kernel": MASKED[:4, :3], "bias": np.ones(3)}}, TypeError, "params/kernel .*"),
+        ({"train": (X * 1j, Y)}, TypeError, "softmax_cross_entropy: logits .* real numbers"),
+        (
+            {"loss": lambda o, y: np.mean(o) * 1j},
+            TypeError,
+            "must return a real number; .* complex",
+        ),
         ({"train": (X.astype(str), Y)}, TypeError, "fit: train: x must hold numbers, not <U"),
         ({"train": (X, Y.astype(float))}, ValueError, r"y is float64 \(23,\) and the outputs are"),
         ({"train": (X, Y + 1)}, ValueError, "labels run from 1 to 3, but the model has 3 outputs"),
@@ -411,12 +429,16 @@ BAD_X[13, 2], BAD_Y[21, 0] = np.nan, np.inf
             ValueError,
             "params/kernel holds nan",
         ),
-        ({"epochs": 0}, ValueError, "fit: epochs must be at least 1, not 0"),
+        ({"epochs": 0}, ValueError, "fit: epochs must be an integer of at least 1, got 0"),
         ({"epochs": 1.5}, TypeError, "integer"),
-        ({"batch_size": -2}, ValueError, "fit: batch_size must be at least 1, not -2"),
+        (
+            {"batch_size": -2},
+            ValueError,
+            "fit: batch_size must be an integer of at least 1, got -2",
+        ),
         ({"rng": 0}, TypeError, "fit: rng must be a numpy.random.Generator"),
         ({"optimizer": "adam"}, TypeError, "optimizer must have init and update.* not be 'adam'"),
-        ({"loss": "mse"}, TypeError, "must be functions, not 'mse'"),
+        ({"loss": "mse"}, TypeError, "loss must be a function, got 'mse'"),
         ({"loss": lambda o, y: (o - BAD_Y[:2]) ** 2}, ValueError, "loss must return a scalar"),
         ({"callbacks": [3]}, TypeError, "must be functions, not 3"),
         ({"apply": lambda p, x: x}, TypeError, "rng"),
@@ -442,10 +464,20 @@ def test_mistakes_are_found_before_the_first_step(changes, error, message):
         (lambda p: tg.evaluate(linear, p, (BAD_X, Y), loss=squared_error), r"x\[13\] holds nan"),
         (lambda p: tg.predict(linear, p, X[:0]), r"predict: x must hold examples"),
         (lambda p: tg.predict(linear, p, X, batch_size=0), "predict: batch_size must be"),
+        (
+            lambda p: tg.evaluate(linear, p, (MASKED, Y), loss=squared_error),
+            "data: x .* plain array",
+        ),
+        (
+            lambda p: tg.evaluate(linear, p, (X, Y), loss=lambda o, y: 1j),
+            "must return a real number",
+        ),
+        (lambda p: tg.predict(linear, p, MASKED), "predict: x must be a plain array"),
+        (lambda p: tg.predict(lambda p, x: MASKED, p, X), "MaskedArray has rules of its own"),
     ],
 )
 def test_evaluate_and_predict_refuse_what_they_cannot_use(call, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         call(problem()[0])
 
 

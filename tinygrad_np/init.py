@@ -5,8 +5,8 @@ model's initialiser can be a parameter. What else one takes is given by keyword.
 the result depends on: the same generator in the same state gives the same bits. Values are drawn in
 float64 and rounded to `dtype`, so another dtype gets the same numbers.
 
-Each raises TypeError where `rng` is no `numpy.random.Generator`, `dtype` no float dtype or `shape`
-no int or tuple of ints, and ValueError where a length is negative.
+Each raises TypeError where `rng` is no `numpy.random.Generator`, `dtype` no float dtype, `shape`
+no int or tuple of ints or another argument no number, and ValueError where one is out of its range.
 
 >>> import numpy as np
 >>> from tinygrad_np import init
@@ -23,6 +23,8 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from .arguments import NUMBER, checked
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -49,24 +51,27 @@ __all__ = [
 Shape = int | tuple[int, ...]
 
 
+@checked()
 def zeros(rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.float32) -> np.ndarray:
     """An array of zeros, as keras.initializers.Zeros.
 
     >>> zeros(np.random.default_rng(0), 3)
     array([0., 0., 0.], dtype=float32)
     """
-    return np.zeros(_check("zeros", rng, shape, dtype), dtype)
+    return np.zeros(_lengths("zeros", shape), dtype)
 
 
+@checked()
 def ones(rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.float32) -> np.ndarray:
     """An array of ones, as keras.initializers.Ones.
 
     >>> ones(np.random.default_rng(0), 3)
     array([1., 1., 1.], dtype=float32)
     """
-    return np.ones(_check("ones", rng, shape, dtype), dtype)
+    return np.ones(_lengths("ones", shape), dtype)
 
 
+@checked()
 def constant(
     rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.float32, *, value: float = 0.0
 ) -> np.ndarray:
@@ -75,9 +80,10 @@ def constant(
     >>> constant(np.random.default_rng(0), 2, value=0.5)
     array([0.5, 0.5], dtype=float32)
     """
-    return np.full(_check("constant", rng, shape, dtype), value, dtype)
+    return np.full(_lengths("constant", shape), value, dtype)
 
 
+@checked()
 def identity(
     rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.float32, *, gain: float = 1.0
 ) -> np.ndarray:
@@ -89,12 +95,13 @@ def identity(
     array([[2., 0., 0.],
            [0., 2., 0.]], dtype=float32)
     """
-    shape = _check("identity", rng, shape, dtype)
+    shape = _lengths("identity", shape)
     if len(shape) != 2:
         raise ValueError(f"identity: shape must have two dimensions, got {shape}")
     return (gain * np.eye(*shape)).astype(dtype)
 
 
+@checked()
 def random_uniform(
     rng: np.random.Generator,
     shape: Shape,
@@ -108,10 +115,11 @@ def random_uniform(
     >>> random_uniform(np.random.default_rng(0), 3, minval=0.0, maxval=1.0)
     array([0.6369617 , 0.26978672, 0.04097353], dtype=float32)
     """
-    shape = _check("random_uniform", rng, shape, dtype)
+    shape = _lengths("random_uniform", shape)
     return np.asarray(rng.uniform(minval, maxval, shape), dtype)
 
 
+@checked(mean=NUMBER)
 def random_normal(
     rng: np.random.Generator,
     shape: Shape,
@@ -125,10 +133,11 @@ def random_normal(
     >>> random_normal(np.random.default_rng(0), 3)
     array([ 0.00628651, -0.00660524,  0.03202113], dtype=float32)
     """
-    shape = _check("random_normal", rng, shape, dtype)
+    shape = _lengths("random_normal", shape)
     return np.asarray(mean + stddev * rng.standard_normal(shape), dtype)
 
 
+@checked(mean=NUMBER)
 def truncated_normal(
     rng: np.random.Generator,
     shape: Shape,
@@ -145,10 +154,11 @@ def truncated_normal(
     >>> bool(np.all(abs(truncated_normal(np.random.default_rng(0), 1000)) <= 0.1))
     True
     """
-    shape = _check("truncated_normal", rng, shape, dtype)
+    shape = _lengths("truncated_normal", shape)
     return np.asarray(mean + stddev * _standard_truncated_normal(rng, shape), dtype)
 
 
+@checked()
 def variance_scaling(
     rng: np.random.Generator,
     shape: Shape,
@@ -176,19 +186,10 @@ def variance_scaling(
     >>> round(float(variance_scaling(rng, (400, 100), scale=4.0).std()), 3)
     0.1
     """
-    if not scale > 0:
-        raise ValueError(f"variance_scaling: scale must be positive, got {scale!r}")
-    modes = ["fan_in", "fan_out", "fan_avg"]
-    if mode not in modes:
-        raise ValueError(f"variance_scaling: mode must be one of {modes}, got {mode!r}")
-    distributions = ["truncated_normal", "untruncated_normal", "uniform"]
-    if distribution not in distributions:
-        raise ValueError(
-            f"variance_scaling: distribution must be one of {distributions}, got {distribution!r}"
-        )
     return _scaled("variance_scaling", rng, shape, dtype, scale, mode, distribution)
 
 
+@checked()
 def glorot_uniform(
     rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.float32
 ) -> np.ndarray:
@@ -204,6 +205,7 @@ def glorot_uniform(
     return _scaled("glorot_uniform", rng, shape, dtype, 1.0, "fan_avg", "uniform")
 
 
+@checked()
 def glorot_normal(
     rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.float32
 ) -> np.ndarray:
@@ -217,6 +219,7 @@ def glorot_normal(
     return _scaled("glorot_normal", rng, shape, dtype, 1.0, "fan_avg", "truncated_normal")
 
 
+@checked()
 def he_uniform(rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.float32) -> np.ndarray:
     """Uniform between -√(6 / fan_in) and √(6 / fan_in), for layers followed by a ReLU.
 
@@ -228,6 +231,7 @@ def he_uniform(rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.flo
     return _scaled("he_uniform", rng, shape, dtype, 2.0, "fan_in", "uniform")
 
 
+@checked()
 def he_normal(rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.float32) -> np.ndarray:
     """Truncated normal with standard deviation √(2 / fan_in), for layers followed by a ReLU.
 
@@ -239,6 +243,7 @@ def he_normal(rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.floa
     return _scaled("he_normal", rng, shape, dtype, 2.0, "fan_in", "truncated_normal")
 
 
+@checked()
 def lecun_uniform(
     rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.float32
 ) -> np.ndarray:
@@ -252,6 +257,7 @@ def lecun_uniform(
     return _scaled("lecun_uniform", rng, shape, dtype, 1.0, "fan_in", "uniform")
 
 
+@checked()
 def lecun_normal(
     rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.float32
 ) -> np.ndarray:
@@ -266,6 +272,7 @@ def lecun_normal(
     return _scaled("lecun_normal", rng, shape, dtype, 1.0, "fan_in", "truncated_normal")
 
 
+@checked()
 def orthogonal(
     rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.float32, *, gain: float = 1.0
 ) -> np.ndarray:
@@ -287,7 +294,7 @@ def orthogonal(
     >>> np.allclose(q.T @ q, np.eye(3))
     True
     """
-    shape = _check("orthogonal", rng, shape, dtype)
+    shape = _lengths("orthogonal", shape)
     if len(shape) < 2:
         raise ValueError(f"orthogonal: shape must have two dimensions or more, got {shape}")
     rows, columns = math.prod(shape[:-1]), shape[-1]
@@ -296,6 +303,7 @@ def orthogonal(
     return (gain * (q if rows >= columns else q.T)).reshape(shape).astype(dtype)
 
 
+@checked()
 def compute_fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """How many inputs feed one output of a kernel of this shape, and outputs one input.
 
@@ -305,6 +313,7 @@ def compute_fans(shape: tuple[int, ...]) -> tuple[int, int]:
     >>> compute_fans((784, 10)), compute_fans((3, 3, 32, 64))
     ((784, 10), (288, 576))
     """
+    shape = _lengths("compute_fans", shape)
     if len(shape) < 2:
         fan = shape[0] if shape else 1
         return fan, fan
@@ -321,7 +330,7 @@ def _scaled(
     mode: str,
     distribution: str,
 ) -> np.ndarray:
-    shape = _check(initialiser, rng, shape, dtype)
+    shape = _lengths(initialiser, shape)
     fan_in, fan_out = compute_fans(shape)
     n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[mode]
     stddev = math.sqrt(scale / max(1, n))
@@ -342,17 +351,11 @@ def _standard_truncated_normal(rng: np.random.Generator, shape: tuple[int, ...])
     return z
 
 
-def _check(initialiser: str, rng: Any, shape: Any, dtype: DTypeLike) -> tuple[int, ...]:
-    """The shape as a tuple; raise unless all three are what an initialiser takes."""
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(
-            f"{initialiser}: rng must be a numpy.random.Generator such as "
-            f"np.random.default_rng(0), got {rng!r}"
-        )
-    if not np.issubdtype(np.dtype(dtype), np.floating):
-        raise TypeError(f"{initialiser}: dtype must be a float dtype, got {dtype!r}")
+def _lengths(initialiser: str, shape: Any) -> tuple[int, ...]:
+    """The shape as a tuple; raise unless it is one."""
+    several = isinstance(shape, (tuple, list, np.ndarray)) and np.ndim(shape) > 0
     try:
-        lengths = tuple(map(operator.index, shape if np.iterable(shape) else (shape,)))
+        lengths = tuple(map(operator.index, shape if several else (shape,)))
     except TypeError:
         raise TypeError(
             f"{initialiser}: shape must be an int or a tuple of ints, got {shape!r}"

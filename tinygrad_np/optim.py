@@ -22,18 +22,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import zip_longest
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
+from .arguments import PLAIN, check, checked, shown
 from .core import tree
 from .kernels import updates
 from .kernels.memory import empty
 from .kernels.threads import share
 from .schedules import (
     Schedule,
-    check_interval,
     cosine_decay,
     cosine_decay_restarts,
     exponential_decay,
@@ -86,7 +87,8 @@ class Optimizer:
 
     `rule(g, old, new, rate, step)` gets a block of a gradient, the same blocks (p, *slots) of the
     parameter and of the state, and those to write the new ones to; `step` counts from 1. `slots`
-    names the trees of the state and gives the value that each starts from.
+    names the trees of the state and gives the value that each starts from. An optimizer can be
+    pickled and copied, if its schedule can; those of this package can.
     """
 
     name: str
@@ -99,16 +101,10 @@ class Optimizer:
     global_clipnorm: float | None = None
 
     def __post_init__(self) -> None:
-        if not callable(self.learning_rate):
-            check_interval(self.name, "[0, inf)", learning_rate=self.learning_rate)
-        if self.weight_decay is not None:
-            check_interval(self.name, "[0, inf)", weight_decay=self.weight_decay)
-        clips = {
-            argument: bound
-            for argument in Clipping.__annotations__
-            if (bound := getattr(self, argument)) is not None
-        }
-        check_interval(self.name, "(0, inf)", **clips)
+        bounds = {argument: getattr(self, argument) for argument in Clipping.__annotations__}
+        rate, decay = self.learning_rate, self.weight_decay
+        check(self.name, learning_rate=rate, weight_decay=decay, **bounds)
+        clips = [argument for argument, bound in bounds.items() if bound is not None]
         if len(clips) > 1:
             raise ValueError(f"{self.name}: {' and '.join(clips)} were given, expected one of them")
 
@@ -155,8 +151,8 @@ class Optimizer:
             gradients = clip_by_global_norm(gradients, self.global_clipnorm)
 
         step = int(state["step"])
-        rate = self.learning_rate(step) if callable(self.learning_rate) else self.learning_rate
-        rate = float(rate)  # next to a NumPy float64, float32 blocks would be computed in float64
+        # Next to a NumPy float64, float32 blocks would be computed in float64: hence float.
+        rate = self._rate(step) if callable(self.learning_rate) else float(self.learning_rate)
         decay = rate * float(self.weight_decay or 0)
         new = [{place: empty(p.shape, p.dtype) for place, p in leaves.items()} for leaves in old]
 
@@ -183,7 +179,17 @@ class Optimizer:
         new_state = dict(zip(self.slots, new_slots, strict=True))
         return new_params, {"step": np.array(step + 1), **new_state}
 
+    def _rate(self, step: int) -> float:
+        rate = np.asarray(self.learning_rate(step))  # type: ignore[operator]
+        if rate.ndim or rate.dtype.kind not in "iuf" or not 0 <= rate < math.inf:
+            raise ValueError(
+                f"{self.name}: learning_rate must be a schedule that returns numbers in [0, inf), "
+                f"at step {step} it returned {rate[()]!r:.80}"
+            )
+        return float(rate)
 
+
+@checked()
 def sgd(
     learning_rate: float | Schedule = 0.01,
     *,
@@ -213,19 +219,22 @@ def sgd(
     >>> opt.update([np.array([1.0])], [np.array([1.0])], opt.init([np.array([1.0])]))[0]
     [array([0.5])]
     """
-    check_interval("sgd", "[0, 1)", momentum=momentum)
-
-    def rule(g, old, new, rate, step):
-        if momentum == 0:
-            updates.sgd(g, old[0], new[0], rate)
-        else:
-            (p, m), (new_p, new_m) = old, new
-            updates.momentum(g, p, m, new_p, new_m, rate, momentum, nesterov)
-
     slots = {"momentum": 0.0} if momentum else {}
-    return Optimizer("sgd", learning_rate, rule, slots, **options)
+    return Optimizer("sgd", learning_rate, partial(_sgd_rule, momentum, nesterov), slots, **options)
 
 
+# The rules are functions of this module, not closures, so that optimizers can be pickled.
+
+
+def _sgd_rule(momentum, nesterov, g, old, new, rate, step):
+    if momentum == 0:
+        updates.sgd(g, old[0], new[0], rate)
+    else:
+        (p, m), (new_p, new_m) = old, new
+        updates.momentum(g, p, m, new_p, new_m, rate, momentum, nesterov)
+
+
+@checked()
 def adam(
     learning_rate: float | Schedule = 0.001,
     *,
@@ -264,6 +273,7 @@ def adam(
     return _adam("adam", learning_rate, beta_1, beta_2, epsilon, amsgrad, **options)
 
 
+@checked()
 def adamw(
     learning_rate: float | Schedule = 0.001,
     *,
@@ -311,25 +321,25 @@ def _adam(
     amsgrad: bool,
     **options: Unpack[Options],
 ) -> Optimizer:
-    check_interval(name, "[0, 1)", beta_1=beta_1, beta_2=beta_2)
-    check_interval(name, "[0, inf)", epsilon=epsilon)
-
-    def rule(g, old, new, rate, step):
-        (p, m, v, *v_max), (new_p, new_m, new_v, *new_v_max) = old, new
-        # Keras takes the powers in p's dtype. In float32, 1 - β₂ at the first step is off by 1e-5
-        # of itself, which all of the step then is: to agree with Keras is to do the same.
-        b1, b2 = p.dtype.type(beta_1), p.dtype.type(beta_2)
-        alpha = rate * np.sqrt(1 - b2**step) / (1 - b1**step)
-        settings = float(alpha), beta_1, beta_2, epsilon
-        updates.adam(g, p, m, v, new_p, new_m, new_v, *settings)
-        if amsgrad:
-            v = np.maximum(v_max[0], new_v, out=new_v_max[0])
-            np.subtract(p, alpha * new_m / (np.sqrt(v) + epsilon), out=new_p)
-
+    rule = partial(_adam_rule, beta_1, beta_2, epsilon, amsgrad)
     slots = {"momentum": 0.0, "velocity": 0.0} | ({"velocity_hat": 0.0} if amsgrad else {})
     return Optimizer(name, learning_rate, rule, slots, **options)
 
 
+def _adam_rule(beta_1, beta_2, epsilon, amsgrad, g, old, new, rate, step):
+    (p, m, v, *v_max), (new_p, new_m, new_v, *new_v_max) = old, new
+    # Keras takes the powers in p's dtype. In float32, 1 - β₂ at the first step is off by 1e-5
+    # of itself, which all of the step then is: to agree with Keras is to do the same.
+    b1, b2 = p.dtype.type(beta_1), p.dtype.type(beta_2)
+    alpha = rate * np.sqrt(1 - b2**step) / (1 - b1**step)
+    settings = float(alpha), beta_1, beta_2, epsilon
+    updates.adam(g, p, m, v, new_p, new_m, new_v, *settings)
+    if amsgrad:
+        v = np.maximum(v_max[0], new_v, out=new_v_max[0])
+        np.subtract(p, alpha * new_m / (np.sqrt(v) + epsilon), out=new_p)
+
+
+@checked()
 def adadelta(
     learning_rate: float | Schedule = 0.001,
     *,
@@ -361,17 +371,17 @@ def adadelta(
     >>> opt.update([np.array([1.0])], [np.array([0.0])], opt.init([np.array([1.0])]))[0]
     [array([1.])]
     """
-    check_interval("adadelta", "[0, 1)", rho=rho)
-    check_interval("adadelta", "[0, inf)", epsilon=epsilon)
-
-    def rule(g, old, new, rate, step):
-        (p, s, d), (new_p, new_s, new_d) = old, new
-        updates.adadelta(g, p, s, d, new_p, new_s, new_d, rate, rho, epsilon)
-
     slots = {"accumulated_grad": 0.0, "accumulated_delta_var": 0.0}
+    rule = partial(_adadelta_rule, rho, epsilon)
     return Optimizer("adadelta", learning_rate, rule, slots, **options)
 
 
+def _adadelta_rule(rho, epsilon, g, old, new, rate, step):
+    (p, s, d), (new_p, new_s, new_d) = old, new
+    updates.adadelta(g, p, s, d, new_p, new_s, new_d, rate, rho, epsilon)
+
+
+@checked()
 def adagrad(
     learning_rate: float | Schedule = 0.001,
     *,
@@ -400,21 +410,16 @@ def adagrad(
     >>> opt.update([np.array([1.0])], [np.array([0.3])], opt.init([np.array([1.0])]))[0]
     [array([0.])]
     """
-    check_interval(
-        "adagrad",
-        "[0, inf)",
-        initial_accumulator_value=initial_accumulator_value,
-        epsilon=epsilon,
-    )
-
-    def rule(g, old, new, rate, step):
-        (p, a), (new_p, new_a) = old, new
-        updates.adagrad(g, p, a, new_p, new_a, rate, epsilon)
-
     slots = {"accumulator": initial_accumulator_value}
-    return Optimizer("adagrad", learning_rate, rule, slots, **options)
+    return Optimizer("adagrad", learning_rate, partial(_adagrad_rule, epsilon), slots, **options)
 
 
+def _adagrad_rule(epsilon, g, old, new, rate, step):
+    (p, a), (new_p, new_a) = old, new
+    updates.adagrad(g, p, a, new_p, new_a, rate, epsilon)
+
+
+@checked()
 def rmsprop(
     learning_rate: float | Schedule = 0.001,
     *,
@@ -451,29 +456,29 @@ def rmsprop(
     >>> opt.update([np.array([1.0])], [np.array([0.3])], opt.init([np.array([1.0])]))[0]
     [array([0.])]
     """
-    check_interval("rmsprop", "[0, 1)", rho=rho, momentum=momentum)
-    check_interval("rmsprop", "[0, inf)", epsilon=epsilon)
     slots = {"velocity": 0.0}
     slots |= {"momentum": 0.0} if momentum else {}
     slots |= {"average_gradient": 0.0} if centered else {}
-
-    def rule(g, old, new, rate, step):
-        (p, v, *m_a), (new_p, new_v, *new_m_a) = old, new
-        if not momentum and not centered:
-            updates.rmsprop(g, p, v, new_p, new_v, rate, rho, epsilon)
-            return
-        v = np.add(rho * v, (1 - rho) * np.square(g), out=new_v)
-        if centered:
-            a = np.add(rho * m_a[-1], (1 - rho) * g, out=new_m_a[-1])
-            v = v - np.square(a)
-        delta = rate * g / np.sqrt(v + epsilon)
-        if momentum:
-            delta = np.add(momentum * m_a[0], delta, out=new_m_a[0])
-        np.subtract(p, delta, out=new_p)
-
+    rule = partial(_rmsprop_rule, rho, momentum, epsilon, centered)
     return Optimizer("rmsprop", learning_rate, rule, slots, **options)
 
 
+def _rmsprop_rule(rho, momentum, epsilon, centered, g, old, new, rate, step):
+    (p, v, *m_a), (new_p, new_v, *new_m_a) = old, new
+    if not momentum and not centered:
+        updates.rmsprop(g, p, v, new_p, new_v, rate, rho, epsilon)
+        return
+    v = np.add(rho * v, (1 - rho) * np.square(g), out=new_v)
+    if centered:
+        a = np.add(rho * m_a[-1], (1 - rho) * g, out=new_m_a[-1])
+        v = v - np.square(a)
+    delta = rate * g / np.sqrt(v + epsilon)
+    if momentum:
+        delta = np.add(momentum * m_a[0], delta, out=new_m_a[0])
+    np.subtract(p, delta, out=new_p)
+
+
+@checked()
 def clip_by_global_norm(grads: Any, max_norm: float) -> Any:
     """Scale all gradients alike so that their norm, taken as one vector, is at most `max_norm`.
 
@@ -488,7 +493,8 @@ def clip_by_global_norm(grads: Any, max_norm: float) -> Any:
     Returns:
         A tree like `grads`.
 
-    Raises TypeError or ValueError where `max_norm` is no positive number.
+    Raises TypeError or ValueError where `max_norm` is no positive number, or a leaf no array of
+    floats.
 
     Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks (2013),
     arxiv.org/abs/1211.5063. Behaves like the `global_clipnorm` of Keras's optimizers.
@@ -496,11 +502,12 @@ def clip_by_global_norm(grads: Any, max_norm: float) -> Any:
     >>> clip_by_global_norm({"a": np.array([3.0]), "b": np.array([4.0])}, 1.0)
     {'a': array([0.6]), 'b': array([0.8])}
     """
-    check_interval("clip_by_global_norm", "(0, inf)", max_norm=max_norm)
+    _float_leaves("clip_by_global_norm", "grads", grads)
     scale = _scale(math.hypot(*map(_norm, tree.leaves(grads))), max_norm)
     return tree.map(lambda g: g * scale, grads)
 
 
+@checked()
 def clip_by_norm(grads: Any, max_norm: float) -> Any:
     """Scale each leaf of `grads` by itself so that its norm is at most `max_norm`.
 
@@ -512,10 +519,11 @@ def clip_by_norm(grads: Any, max_norm: float) -> Any:
     >>> clip_by_norm({"a": np.array([3.0, 4.0]), "b": np.array([0.5])}, 1.0)
     {'a': array([0.6, 0.8]), 'b': array([0.5])}
     """
-    check_interval("clip_by_norm", "(0, inf)", max_norm=max_norm)
+    _float_leaves("clip_by_norm", "grads", grads)
     return tree.map(lambda g: g * _scale(_norm(g), max_norm), grads)
 
 
+@checked()
 def clip_by_value(grads: Any, max_value: float) -> Any:
     """Bring every element of `grads` into the interval from -max_value to max_value.
 
@@ -525,7 +533,7 @@ def clip_by_value(grads: Any, max_value: float) -> Any:
     >>> clip_by_value([np.array([-3.0, 0.5, 4.0])], 1.0)
     [array([-1. ,  0.5,  1. ])]
     """
-    check_interval("clip_by_value", "(0, inf)", max_value=max_value)
+    _float_leaves("clip_by_value", "grads", grads)
     return tree.map(lambda g: np.clip(g, -float(max_value), float(max_value)), grads)
 
 
@@ -533,7 +541,13 @@ def _float_leaves(
     optimizer: str, label: str, given: Any, like: dict[str, np.ndarray] | None = None
 ) -> dict[str, np.ndarray]:
     """The leaves of `given` by path; raise unless they are floats, placed and shaped as `like`."""
-    leaves = {place: np.asarray(leaf, order="C") for place, leaf in tree.items(given)}
+    leaves = {}
+    for place, leaf in tree.items(given):
+        if not PLAIN.holds(leaf):
+            raise TypeError(
+                f"{optimizer}: {label} at {place!r} must be {PLAIN.expected}, got {shown(leaf)}"
+            )
+        leaves[place] = np.asarray(leaf, order="C")
     like = leaves if like is None else like
     if list(leaves) != list(like):
         places = zip_longest(map(repr, leaves), map(repr, like), fillvalue="no leaf")

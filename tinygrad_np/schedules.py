@@ -8,8 +8,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from numbers import Real
+from functools import partial
 from typing import Any
+
+import numpy as np
+
+from .arguments import NOT_NEGATIVE, checked, shown
 
 __all__ = [
     "cosine_decay",
@@ -23,6 +27,7 @@ __all__ = [
 Schedule = Callable[[int], float]
 
 
+@checked()
 def exponential_decay(
     initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False
 ) -> Schedule:
@@ -45,15 +50,18 @@ def exponential_decay(
     >>> rate(0), rate(200)
     (0.1, 0.025)
     """
-    check_interval("exponential_decay", "(0, inf)", decay_steps=decay_steps)
-
-    def schedule(step: int) -> float:
-        x = step / decay_steps
-        return initial_learning_rate * decay_rate ** (math.floor(x) if staircase else x)
-
-    return schedule
+    return partial(_exponential, initial_learning_rate, decay_steps, decay_rate, staircase)
 
 
+# The schedules are functions of this module, not closures, so that they can be pickled.
+
+
+def _exponential(start: float, steps: float, decay: float, staircase: bool, step: int) -> float:
+    x = step / steps
+    return start * decay ** (math.floor(x) if staircase else x)
+
+
+@checked()
 def inverse_time_decay(
     initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False
 ) -> Schedule:
@@ -66,15 +74,15 @@ def inverse_time_decay(
     >>> rate(0), rate(100)
     (0.1, 0.05)
     """
-    check_interval("inverse_time_decay", "(0, inf)", decay_steps=decay_steps)
-
-    def schedule(step: int) -> float:
-        x = step / decay_steps
-        return initial_learning_rate / (1 + decay_rate * (math.floor(x) if staircase else x))
-
-    return schedule
+    return partial(_inverse_time, initial_learning_rate, decay_steps, decay_rate, staircase)
 
 
+def _inverse_time(start: float, steps: float, decay: float, staircase: bool, step: int) -> float:
+    x = step / steps
+    return start / (1 + decay * (math.floor(x) if staircase else x))
+
+
+@checked()
 def polynomial_decay(
     initial_learning_rate: float,
     decay_steps: float,
@@ -101,14 +109,16 @@ def polynomial_decay(
     >>> rate(0), rate(75), rate(200)
     (1.0, 0.25, 0.0)
     """
-    check_interval("polynomial_decay", "(0, inf)", decay_steps=decay_steps)
+    start, stop = initial_learning_rate, end_learning_rate
+    return partial(_polynomial, start, decay_steps, stop, power, cycle)
 
-    def schedule(step: int) -> float:
-        end = decay_steps * (max(1, math.ceil(step / decay_steps)) if cycle else 1)
-        left = 1 - min(step, end) / end
-        return (initial_learning_rate - end_learning_rate) * left**power + end_learning_rate
 
-    return schedule
+def _polynomial(
+    start: float, steps: float, stop: float, power: float, cycle: bool, step: int
+) -> float:
+    end = steps * (max(1, math.ceil(step / steps)) if cycle else 1)
+    left = 1 - min(step, end) / end
+    return (start - stop) * left**power + stop
 
 
 def piecewise_constant_decay(boundaries: Sequence[float], values: Sequence[float]) -> Schedule:
@@ -126,17 +136,23 @@ def piecewise_constant_decay(boundaries: Sequence[float], values: Sequence[float
     >>> rate(100), rate(101), rate(500)
     (1.0, 0.5, 0.1)
     """
-    boundaries, values = list(boundaries), list(values)
+    name = "piecewise_constant_decay"
+    boundaries, values = _numbers(name, "boundaries", boundaries), _numbers(name, "values", values)
     if len(values) != len(boundaries) + 1:
         raise ValueError(
-            f"piecewise_constant_decay: {len(values)} values came with {len(boundaries)} "
+            f"{name}: {len(values)} values came with {len(boundaries)} "
             f"boundaries, expected {len(boundaries) + 1}"
         )
     if boundaries != sorted(set(boundaries)):
-        raise ValueError(f"piecewise_constant_decay: boundaries must increase, got {boundaries}")
-    return lambda step: values[bisect_left(boundaries, step)]
+        raise ValueError(f"{name}: boundaries must increase, got {boundaries}")
+    return partial(_piecewise_constant, boundaries, values)
 
 
+def _piecewise_constant(boundaries: list[float], values: list[float], step: int) -> float:
+    return values[bisect_left(boundaries, step)]
+
+
+@checked(alpha=NOT_NEGATIVE)
 def cosine_decay(
     initial_learning_rate: float,
     decay_steps: float,
@@ -168,22 +184,22 @@ def cosine_decay(
     >>> rate(0), rate(5), rate(10), rate(60), rate(110)
     (0.0, 0.5, 1.0, 0.5, 0.0)
     """
-    check_interval("cosine_decay", "(0, inf)", decay_steps=decay_steps)
-    check_interval("cosine_decay", "[0, inf)", warmup_steps=warmup_steps)
-
-    peak, start = initial_learning_rate, 0.0
+    peak, warmup = initial_learning_rate, 0.0
     if warmup_target is not None:
-        peak, start = warmup_target, warmup_steps
-
-    def schedule(step: int) -> float:
-        if step < start:
-            return initial_learning_rate + (peak - initial_learning_rate) * step / start
-        cosine = math.cos(math.pi * min((step - start) / decay_steps, 1))
-        return peak * (alpha + (1 - alpha) * (1 + cosine) / 2)
-
-    return schedule
+        peak, warmup = warmup_target, warmup_steps
+    return partial(_cosine, initial_learning_rate, decay_steps, alpha, peak, warmup)
 
 
+def _cosine(
+    start: float, steps: float, alpha: float, peak: float, warmup: float, step: int
+) -> float:
+    if step < warmup:
+        return start + (peak - start) * step / warmup
+    cosine = math.cos(math.pi * min((step - warmup) / steps, 1))
+    return peak * (alpha + (1 - alpha) * (1 + cosine) / 2)
+
+
+@checked(alpha=NOT_NEGATIVE)
 def cosine_decay_restarts(
     initial_learning_rate: float,
     first_decay_steps: float,
@@ -215,34 +231,25 @@ def cosine_decay_restarts(
     >>> rate(0), rate(5), rate(10), rate(20), rate(30)
     (1.0, 0.5, 1.0, 0.5, 1.0)
     """
-    check_interval("cosine_decay_restarts", "(0, inf)", first_decay_steps=first_decay_steps)
-    check_interval("cosine_decay_restarts", "[1, inf)", t_mul=t_mul)
-
-    def schedule(step: int) -> float:
-        x = step / first_decay_steps
-        if t_mul == 1:
-            restarts, x = math.floor(x), x % 1
-        else:  # 1 + q + … + qⁱ⁻¹ = (qⁱ - 1) / (q - 1) first periods are over
-            restarts = math.floor(math.log(1 + x * (t_mul - 1), t_mul))
-            x = (x - (t_mul**restarts - 1) / (t_mul - 1)) / t_mul**restarts
-        cosine = m_mul**restarts * (1 + math.cos(math.pi * x)) / 2
-        return initial_learning_rate * (alpha + (1 - alpha) * cosine)
-
-    return schedule
+    return partial(_cosine_restarts, initial_learning_rate, first_decay_steps, t_mul, m_mul, alpha)
 
 
-_INTERVALS: dict[str, Callable[[Any], bool]] = {
-    "[0, 1)": lambda x: 0 <= x < 1,
-    "[0, inf)": lambda x: 0 <= x < math.inf,
-    "(0, inf)": lambda x: 0 < x < math.inf,
-    "[1, inf)": lambda x: 1 <= x < math.inf,
-}
+def _cosine_restarts(
+    start: float, steps: float, t_mul: float, m_mul: float, alpha: float, step: int
+) -> float:
+    x = step / steps
+    if t_mul == 1:
+        restarts, x = math.floor(x), x % 1
+    else:  # 1 + q + … + qⁱ⁻¹ = (qⁱ - 1) / (q - 1) first periods are over
+        restarts = math.floor(math.log(1 + x * (t_mul - 1), t_mul))
+        x = (x - (t_mul**restarts - 1) / (t_mul - 1)) / t_mul**restarts
+    cosine = m_mul**restarts * (1 + math.cos(math.pi * x)) / 2
+    return start * (alpha + (1 - alpha) * cosine)
 
 
-def check_interval(function: str, interval: str, **arguments: Any) -> None:
-    """Raise unless every argument is a number in the interval."""
-    for name, value in arguments.items():
-        if not isinstance(value, Real):
-            raise TypeError(f"{function}: {name} must be a number, got {value!r}")
-        if not _INTERVALS[interval](value):
-            raise ValueError(f"{function}: {name} must lie in {interval}, got {value!r}")
+def _numbers(function: str, what: str, given: Any) -> list[float]:
+    numbers = None if isinstance(given, (str, bytes)) or not np.iterable(given) else list(given)
+    if numbers is None or not all(map(NOT_NEGATIVE.accepts, numbers)):
+        expected = f"a sequence of {NOT_NEGATIVE.expected.replace('a number', 'numbers')}"
+        raise TypeError(f"{function}: {what} must be {expected}, got {shown(given)}")
+    return numbers

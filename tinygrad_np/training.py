@@ -11,16 +11,17 @@ import inspect
 import io
 import sys
 import warnings
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .arguments import PLAIN, checked, shown
 from .core import display, tree
 from .core.tape import no_grad
-from .core.tensor import Tensor
+from .core.tensor import Tensor, as_array
 from .core.transforms import value_and_grad
 from .data import batches
 
@@ -83,6 +84,7 @@ class FitResult:
         return html + svg.getvalue()[svg.getvalue().index("<svg") :]  # without the XML's preamble
 
 
+@checked()
 def fit(
     apply: Callable[..., Any],
     params: Any,
@@ -96,7 +98,7 @@ def fit(
     rng: np.random.Generator,
     callbacks: Iterable[Callable[[int, FitResult], Any]] = (),
     state: Any = None,
-    snapshots: Collection[int] = (),
+    snapshots: Iterable[int] = (),
     progress: bool = True,
 ) -> FitResult:
     """Minimise `loss` over the examples in `train`, by one optimizer step a batch.
@@ -150,28 +152,26 @@ def fit(
     >>> evaluate(apply, result.params, (x, y), loss=tg.softmax_cross_entropy)["accuracy"]
     1.0
     """
-    callbacks = tuple(callbacks)
-    for function in (apply, loss, *callbacks):
+    callbacks = _tuple("callbacks", callbacks)
+    for function in callbacks:
         if not callable(function):
-            raise TypeError(f"fit: apply, loss and callbacks must be functions, not {function!r}")
+            raise TypeError(f"fit: callbacks must be functions, not {function!r:.80}")
     if not hasattr(optimizer, "init") or not hasattr(optimizer, "update"):
         raise TypeError(
             "fit: optimizer must have init and update, as those of tinygrad_np.optim do, "
-            f"not be {optimizer!r}"
+            f"not be {optimizer!r:.80}"
         )
-    _check_count("fit: epochs", epochs)
-    _check_count("fit: batch_size", batch_size)
+    snapshots = _tuple("snapshots", snapshots)
     for count in snapshots:
         if not isinstance(count, (int, np.integer)) or count < 0:
-            raise ValueError(f"fit: snapshots must be numbers of steps from 0, not {count!r}")
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(
-            "fit: rng must be a numpy.random.Generator such as np.random.default_rng(0), "
-            f"not {rng!r}"
-        )
+            raise ValueError(f"fit: snapshots must be numbers of steps from 0, not {count!r:.80}")
     if not _takes_rng(apply):
         raise TypeError("fit: apply must take rng, as apply(params, x, *, rng=None) does")
     for path, leaf in tree.items(params):
+        if not PLAIN.holds(leaf):
+            raise TypeError(
+                f"fit: params{path and '/' + path} must be {PLAIN.expected}, not {shown(leaf)}"
+            )
         kind = leaf.dtype if isinstance(leaf, (np.ndarray, np.generic)) else type(leaf)
         if not np.issubdtype(kind, np.inexact):
             raise TypeError(
@@ -225,7 +225,7 @@ def fit(
                             f"fit: {what} is nan or inf at step {number} of epoch {epoch}; "
                             "training stopped with the parameters before that step",
                             RuntimeWarning,
-                            stacklevel=2,
+                            stacklevel=3,
                         )
                         return result(interrupted=True)
                     learnt = updated
@@ -255,6 +255,7 @@ def fit(
     return result()
 
 
+@checked()
 def evaluate(
     apply: Callable[..., Any],
     params: Any,
@@ -283,11 +284,11 @@ def evaluate(
     >>> evaluate(lambda w, x: w * x, 2.0, (x, y), loss=squared_error, batch_size=3)
     {'loss': 4.0}
     """
-    _check_count("evaluate: batch_size", batch_size)
     x, y, classes = _check_data("evaluate: data", data, apply, params, loss)
     return _evaluate(apply, params, x, y, classes, loss, batch_size)
 
 
+@checked(x=PLAIN)
 def predict(apply: Callable[..., Any], params: Any, x: Any, *, batch_size: int = 128) -> np.ndarray:
     """The model's outputs for `x`, computed `batch_size` examples at a time.
 
@@ -307,17 +308,20 @@ def predict(apply: Callable[..., Any], params: Any, x: Any, *, batch_size: int =
     >>> predict(lambda w, x: w * x, 2.0, np.arange(5.0), batch_size=2)
     array([0., 2., 4., 6., 8.])
     """
-    _check_count("predict: batch_size", batch_size)
     x = np.asarray(x)
     if x.ndim == 0 or len(x) == 0:
         raise ValueError(f"predict: x must hold examples, one a row; it is {x.shape}")
+    outputs = []
     with no_grad():
-        return np.concatenate(
-            [
-                _array(apply(params, x[start : start + batch_size]))
-                for start in range(0, len(x), batch_size)
-            ]
-        )
+        for start in range(0, len(x), batch_size):
+            rows = x[start : start + batch_size]
+            outputs.append(_array(apply(params, rows)))
+            if outputs[-1].shape[:1] != rows.shape[:1]:
+                raise ValueError(
+                    f"predict: for x of shape {rows.shape} apply must return one row an example, "
+                    f"it returned shape {outputs[-1].shape}"
+                )
+    return np.concatenate(outputs)
 
 
 def _evaluate(
@@ -364,7 +368,7 @@ def _shown(row: dict[str, float]) -> dict[str, str]:
 
 
 def _array(result: Any) -> np.ndarray:
-    return result.data if isinstance(result, Tensor) else np.asarray(result)
+    return result.data if isinstance(result, Tensor) else as_array(result)
 
 
 def _takes_rng(apply: Callable[..., Any]) -> bool:
@@ -376,11 +380,10 @@ def _takes_rng(apply: Callable[..., Any]) -> bool:
     return "rng" in parameters or inspect.Parameter.VAR_KEYWORD in kinds
 
 
-def _check_count(name: str, count: int) -> None:
-    if not isinstance(count, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer, not {count!r}")
-    if count < 1:
-        raise ValueError(f"{name} must be at least 1, not {count}")
+def _tuple(name: str, given: Any) -> tuple[Any, ...]:
+    if isinstance(given, (str, bytes)) or not np.iterable(given):
+        raise TypeError(f"fit: {name} must be several, such as a list, not {given!r:.80}")
+    return tuple(given)
 
 
 def _check_data(
@@ -394,6 +397,9 @@ def _check_data(
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         what = f"{len(data)} of them" if isinstance(data, (tuple, list)) else type(data).__name__
         raise TypeError(f"{name} must be a pair (x, y), not {what}")
+    for part, given in zip("xy", data, strict=True):
+        if not PLAIN.holds(given):
+            raise TypeError(f"{name}: {part} must be {PLAIN.expected}, not {shown(given)}")
     x, y = map(np.asarray, data)
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
         raise ValueError(f"{name}: x and y must have the same length; x is {x.shape}, y {y.shape}")
@@ -416,12 +422,14 @@ def _check_data(
                 f"not {type(outputs).__name__} {shape or ''}"
             )
         classes = _check_labels(name, y, shape)
-        value = loss(outputs, y[:2])
-    if np.shape(_array(value)) != ():
+        value = _array(loss(outputs, y[:2]))
+    if value.shape != ():
         raise ValueError(
             f"{name}: loss must return a scalar, the mean over the batch; "
-            f"its shape is {np.shape(_array(value))}"
+            f"its shape is {value.shape}"
         )
+    if value.dtype.kind not in "biuf":
+        raise TypeError(f"{name}: loss must return a real number; its dtype is {value.dtype}")
     return x, y, classes
 
 

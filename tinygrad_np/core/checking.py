@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import OPTIONAL_GENERATOR, SEQUENCE, checked
 from . import tree
 from .transforms import vjp
 
 
+@checked(args=SEQUENCE, rng=OPTIONAL_GENERATOR)
 def check_grads(
     f: Callable[..., Any],
     args: Sequence[Any],
@@ -63,6 +65,9 @@ def _check(
     rng: np.random.Generator,
 ) -> None:
     output, pullback = vjp(f, *args)
+    for leaf in tree.leaves(output):
+        if np.result_type(leaf).kind not in "fc":
+            raise TypeError(f"check_grads: f must return floats, not {np.result_type(leaf)}")
     direction = _random_like(args, rng)
     cotangent = _random_like(output, rng)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import checked
 from . import tree
 from .primitive import plain
 from .tape import no_grad
@@ -21,6 +22,7 @@ from .tensor import Tensor
 from .transforms import Function, named_grad, named_vjp, vjp
 
 
+@checked()
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """The value of `f(*primals)` and its Jacobian-vector product: its change along `tangents`.
 
@@ -47,6 +49,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     return output, _pushforward(output, pullback)(tuple(tangents))
 
 
+@checked()
 def hvp(f: Function, primals: Sequence[Any], vectors: Sequence[Any]) -> Any:
     """The product of the Hessian of a scalar function with vectors, without the Hessian.
 
@@ -76,6 +79,7 @@ def hvp(f: Function, primals: Sequence[Any], vectors: Sequence[Any]) -> Any:
     return products if len(products) > 1 else products[0]
 
 
+@checked()
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """A function that returns all derivatives of all outputs of `f`.
 
@@ -129,6 +133,7 @@ def _jacobian(name: str, f: Function, argnums: Any) -> Function:
     return derivatives
 
 
+@checked()
 def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """A function that returns all second derivatives of a scalar function: `jacobian(grad(f))`.
 
@@ -157,7 +162,12 @@ def _check_directions(name: str, primals: Any, label: str, directions: Any) -> N
                 f"where primals have {np.shape(primal)}"
             )
 
-    tree.map(compare, tuple(primals), tuple(directions))
+    try:
+        tree.map(compare, tuple(primals), tuple(directions))
+    except ValueError as error:
+        if str(error).startswith(name):
+            raise
+        raise ValueError(f"{name}: {label} must be shaped like primals: {error}") from None
 
 
 def _pushforward(output: Any, pullback: Function) -> Function:

@@ -24,6 +24,7 @@ from weakref import WeakSet
 
 import numpy as np
 
+from ..arguments import checked
 from .constants import SCALARS, holds_tensor, recorded, stacked, unshared
 from .tape import DEFAULT_MODE, GuardedRecord, Record, check_finite, made_by, mode, ticks
 from .tensor import Tensor, as_array, rules
@@ -286,6 +287,7 @@ def no_flops(output: Any, *args: Any, **params: Any) -> int:
     return 0
 
 
+@checked()
 def primitive(
     forward: Callable[..., Any] | None = None,
     *,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import checked
 from . import tree
 from .primitive import Primitive, no_flops, plain
 from .tape import mode
@@ -15,6 +16,7 @@ from .tensor import Tensor
 from .transforms import Function, _Trace, vjp
 
 
+@checked()
 def checkpoint(f: Function) -> Function:
     """The same function, whose intermediate values are not kept but computed again when needed.
 

@@ -37,7 +37,8 @@ class Tensor:
         name: shown by the printed tape and in error messages.
 
     Raises:
-        TypeError: for `requires_grad` of integers, and for data that are a Tensor already.
+        TypeError: for data that are no numbers, or a Tensor already, and for `requires_grad` of
+            integers.
 
     >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
     >>> loss = (x**2).sum()
@@ -66,7 +67,16 @@ class Tensor:
     ) -> None:
         if isinstance(data, Tensor):
             raise TypeError("Tensor: data are a Tensor already; use it as it is, or .detach() it")
-        self.data = np.asarray(as_array(data), dtype)
+        try:
+            self.data = np.asarray(as_array(data), dtype)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"Tensor: data {data!r:.80} as dtype {dtype!r}: {error}") from None
+        if data is None or self.data.dtype.kind not in "fiubc":
+            raise TypeError(f"Tensor: data must be numbers, got {data!r:.80} as {self.data.dtype}")
+        if type(requires_grad) is not bool or (name is not None and type(name) is not str):
+            from ..arguments import check  # which imports this module
+
+            check("Tensor", requires_grad=requires_grad, name=name)
         if requires_grad and self.data.dtype.kind not in "fc":
             raise TypeError(
                 f"Tensor: requires_grad needs floating-point data, "

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import checked
 from . import tree
 from .constants import Guard, let_pandas_give_way, unshared
 from .primitive import by_name, no_flops, primitive
@@ -148,6 +149,7 @@ def _fresh(arg: Any, what: str, guards: list[Guard]) -> Any:
     return tree.map(wrap, arg)
 
 
+@checked()
 def value_and_grad(
     f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Function:
@@ -173,6 +175,7 @@ def value_and_grad(
     return Transformed(_value_and_grad, f, argnums, has_aux, "value_and_grad")
 
 
+@checked()
 def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """A function that returns the gradient of `f`: like `value_and_grad`, without the value.
 
@@ -225,6 +228,7 @@ def _value_and_grad(
     return ((seen, tree.map(trace.value, aux)) if has_aux else seen), result
 
 
+@checked()
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     """The value of `f(*primals)`, and its vector-Jacobian product as a function.
 

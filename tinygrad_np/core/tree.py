@@ -33,7 +33,10 @@ LEAF = _Leaf()
 def _keys(node: Any) -> Any:
     """The keys of a container's children in order, None for a leaf."""
     if isinstance(node, dict):
-        return sorted(node)
+        try:
+            return sorted(node)
+        except TypeError as error:
+            raise TypeError(f"tree: the keys of a dict are sorted: {error}") from None
     if isinstance(node, (list, tuple)):
         return range(len(node))
     return () if node is None else None
@@ -58,7 +61,8 @@ def map(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:
     >>> map(lambda a, b: a + b, {"w": [1, 2]}, {"w": [10, 20]})
     {'w': [11, 22]}
     """
-
+    if not callable(f):
+        raise TypeError(f"tree.map: f must be a function, got {f!r:.80}")
     try:
         return _map(f, tree, rest)
     except _Differ as place:
@@ -125,7 +129,10 @@ def unflatten(structure: Any, leaves: Iterable[Any]) -> Any:
     >>> unflatten(structure, [10 * leaf for leaf in leaves])
     {'a': (20, 30), 'b': 10}
     """
-    given = list(leaves)
+    try:
+        given = list(leaves)
+    except TypeError:
+        raise TypeError(f"tree.unflatten: leaves must be several, got {leaves!r:.80}") from None
     wanted = len(items(structure))
     if len(given) != wanted:
         raise ValueError(f"tree.unflatten: the structure has {wanted} leaves, {len(given)} came")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import operator
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from ..arguments import OPTIONAL_GENERATOR, PLAIN, checked
+
 __all__ = ["batches"]
 
 Batch = tuple[np.ndarray, np.ndarray]
 
 
+@checked(x=PLAIN, y=PLAIN, rng=OPTIONAL_GENERATOR)
 def batches(
     x: Any,
     y: Any,
@@ -57,13 +59,6 @@ def batches(
         )
     if len(x) == 0:
         raise ValueError("batches: x and y hold no examples")
-    if operator.index(batch_size) < 1:
-        raise ValueError(f"batches: batch_size must be at least 1, not {batch_size}")
-    if rng is not None and not isinstance(rng, np.random.Generator):
-        raise TypeError(
-            "batches: rng must be a numpy.random.Generator such as np.random.default_rng(0), "
-            f"not {rng!r}"
-        )
     stop = len(x) - len(x) % batch_size if drop_last else len(x)
     if stop == 0:
         raise ValueError(

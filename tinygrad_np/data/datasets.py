@@ -8,6 +8,7 @@ import os
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ..arguments import DTYPE, checked
 from ..saving import read_npz
 
 __all__ = ["load_fashion_mnist", "load_mnist"]
@@ -25,6 +26,7 @@ IDX_FILES = {
 }
 
 
+@checked(dtype=DTYPE)
 def load_mnist(
     source: str | os.PathLike[str] = "bundled", dtype: DTypeLike = np.float32
 ) -> tuple[Split, Split]:
@@ -58,6 +60,7 @@ def load_mnist(
     return _load("load_mnist", "mnist", BUNDLED if source == "bundled" else source, dtype)
 
 
+@checked(dtype=DTYPE)
 def load_fashion_mnist(
     source: str | os.PathLike[str] = "keras", dtype: DTypeLike = np.float32
 ) -> tuple[Split, Split]:

@@ -11,20 +11,25 @@ the page, and `page` moves through the steps.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from ..arguments import checked
 
 __all__ = ["explain"]
 
 
+@checked()
 def explain(
     f: Callable[..., Any],
     *args: Any,
     path: str | os.PathLike[str] = "explain.html",
     cotangent: Any = None,
     title: str | None = None,
-    snapshots: Sequence[Any] = (),
+    snapshots: Iterable[Any] = (),
 ) -> Path:
     """Run `f(*args)` and its backward pass, and write a page that shows every step of both.
 
@@ -60,4 +65,6 @@ def explain(
     """
     from .page import explain_function
 
-    return explain_function(f, args, path, cotangent, title, snapshots)
+    if not np.iterable(snapshots):
+        raise TypeError(f"explain: snapshots must be those of a FitResult, not {snapshots!r:.80}")
+    return explain_function(f, args, path, cotangent, title, tuple(snapshots))

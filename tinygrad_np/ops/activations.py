@@ -10,12 +10,14 @@ import math
 
 import numpy as np
 
+from ..arguments import REAL, checked
 from ..core.primitive import primitive
 from ..kernels import activations as kernels
 from .ufunc_methods import _reduce_logaddexp_vjp
 
 
 @primitive
+@checked(x=REAL)
 def relu(x):
     """y = max(x, 0).
 
@@ -38,6 +40,7 @@ relu.defvjp(lambda g, y, x: where_positive(g, y))
 where_positive.defvjp(lambda h, z, g, y: where_positive(h, y), lambda h, z, g, y: 0)
 
 
+@checked(x=REAL)
 def bias_relu(x, bias=None):
     """y = max(x + bias, 0): what follows a convolution or a matrix product, in one pass.
 
@@ -95,6 +98,7 @@ bias_relu_gradients.uses = lambda i, use, gradients, g, y: use[0] | use[1]
 
 
 @primitive
+@checked(x=REAL)
 def leaky_relu(x, negative_slope=0.2):
     """y = x for x > 0, negative_slope · x elsewhere; the derivative is 1 or the slope.
 
@@ -110,6 +114,7 @@ leaky_relu.defvjp(lambda g, y, x, negative_slope=0.2: np.where(x > 0, g, negativ
 
 
 @primitive
+@checked(x=REAL)
 def elu(x, alpha=1.0):
     """y = x for x > 0, alpha · (eˣ - 1) elsewhere, where the derivative is alpha · eˣ.
 
@@ -125,6 +130,7 @@ def elu(x, alpha=1.0):
 elu.defvjp(lambda g, y, x, alpha=1.0: g * np.where(x > 0, 1, alpha * np.exp(np.where(x > 0, 0, x))))
 
 
+@checked()
 def selu(x):
     """y = 1.0507… · elu(x, 1.6732…), the constants that keep mean 0 and variance 1.
 
@@ -137,6 +143,7 @@ def selu(x):
 
 
 @primitive
+@checked(x=REAL)
 def sigmoid(x):
     """y = 1 / (1 + e⁻ˣ). The derivative is y (1 - y).
 
@@ -153,6 +160,7 @@ sigmoid.defvjp(lambda g, y, x: g * (y * (1 - y)))
 
 
 @primitive
+@checked()
 def softplus(x):
     """y = log(1 + eˣ). The derivative is eˣ / (1 + eˣ) = sigmoid(x).
 
@@ -166,6 +174,7 @@ softplus.defvjp(lambda g, y, x: g * sigmoid(x))
 
 
 @primitive
+@checked()
 def softsign(x):
     """y = x / (1 + |x|). The derivative is 1 / (1 + |x|)².
 
@@ -178,6 +187,7 @@ def softsign(x):
 softsign.defvjp(lambda g, y, x: g / np.square(1 + np.abs(x)))
 
 
+@checked()
 def silu(x):
     """y = x · sigmoid(x), also called swish (Ramachandran, Zoph, Le, 2017).
 
@@ -187,6 +197,7 @@ def silu(x):
     return x * sigmoid(x)
 
 
+@checked()
 def mish(x):
     """y = x · tanh(softplus(x)) (Misra, 2019).
 
@@ -197,6 +208,7 @@ def mish(x):
 
 
 @primitive
+@checked(x=REAL)
 def hard_sigmoid(x):
     """y = x / 6 + 1/2, held between 0 and 1: sigmoid in straight lines.
 
@@ -211,6 +223,7 @@ def hard_sigmoid(x):
 hard_sigmoid.defvjp(lambda g, y, x: g * ((y > 0) & (y < 1)) / 6)
 
 
+@checked()
 def hard_swish(x):
     """y = x · hard_sigmoid(x) (Howard et al., "Searching for MobileNetV3", 2019).
 
@@ -235,6 +248,7 @@ def erf(x):
 erf.defvjp(lambda g, y, x: g * (2 / math.sqrt(math.pi) * np.exp(-x * x)))
 
 
+@checked(x=REAL)
 def gelu(x, approximate=False):
     """y = x · Φ(x), with the normal distribution function Φ(x) = (1 + erf(x / √2)) / 2.
 
@@ -258,6 +272,7 @@ def gelu(x, approximate=False):
 
 
 @primitive
+@checked()
 def softmax(x, axis=-1):
     """y = eˣ / Σ eˣ along an axis: positive numbers that sum to 1.
 
@@ -274,6 +289,7 @@ softmax.defvjp(lambda g, y, x, axis=-1: y * (g - np.sum(g * y, axis=axis, keepdi
 
 
 @primitive
+@checked()
 def log_softmax(x, axis=-1):
     """y = x - log Σ eˣ along an axis.
 
@@ -290,6 +306,7 @@ log_softmax.defvjp(lambda g, y, x, axis=-1: g - np.exp(y) * np.sum(g, axis=axis,
 
 
 @primitive
+@checked()
 def logsumexp(x, axis=None, keepdims=False):
     """y = log Σ eˣ along axes (all by default), a smooth maximum.
 

@@ -25,6 +25,7 @@ import operator
 
 import numpy as np
 
+from ..arguments import checked
 from ..core.primitive import primitive
 from ..kernels import convolution as kernels
 from ..kernels.matmul import column_sums
@@ -99,6 +100,7 @@ class _Family:
 _families = {dims: _Family(dims) for dims in (1, 2, 3)}
 
 
+@checked()
 def conv2d(x, kernel, bias=None, *, stride=1, padding="valid", dilation=1, groups=1):
     """Two-dimensional convolution (a cross-correlation, as in every deep-learning library).
 
@@ -135,6 +137,7 @@ def conv2d(x, kernel, bias=None, *, stride=1, padding="valid", dilation=1, group
     return _conv(2, x, kernel, bias, stride, padding, dilation, groups)
 
 
+@checked()
 def conv1d(x, kernel, bias=None, *, stride=1, padding="valid", dilation=1, groups=1):
     """One-dimensional convolution: `conv2d` with x (N, L, C) and kernel (K, C / groups, F).
 
@@ -144,6 +147,7 @@ def conv1d(x, kernel, bias=None, *, stride=1, padding="valid", dilation=1, group
     return _conv(1, x, kernel, bias, stride, padding, dilation, groups)
 
 
+@checked()
 def conv3d(x, kernel, bias=None, *, stride=1, padding="valid", dilation=1, groups=1):
     """Three-dimensional convolution: `conv2d` with x (N, D, H, W, C), kernel (KD, KH, KW, …, F).
 
@@ -153,6 +157,7 @@ def conv3d(x, kernel, bias=None, *, stride=1, padding="valid", dilation=1, group
     return _conv(3, x, kernel, bias, stride, padding, dilation, groups)
 
 
+@checked()
 def conv2d_transpose(x, kernel, bias=None, *, stride=1, padding="valid"):
     """The transpose of `conv2d` as a linear map: each pixel of x paints the kernel into the output.
 
@@ -275,7 +280,7 @@ def _checked_bias(name, bias, filters, kernel_shape):
 def _per_dimension(name, what, value, dims):
     if _whole(value, 1):
         return (int(value),) * dims
-    values = tuple(value) if np.iterable(value) else ()
+    values = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else ()
     if len(values) != dims or not all(_whole(v, 1) for v in values):
         raise ValueError(
             f"{name}: {what} must be a positive int or {dims} of them, it is {value!r}"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arguments import NUMERIC_DTYPE, checked
 from ..core.primitive import plain
 
 
+@checked(dtype=NUMERIC_DTYPE)
 def one_hot(labels, classes, dtype=np.float32):
     """Rows of zeros with a one at each label: y[..., k] = [label = k]. It has no gradient.
 
@@ -27,6 +29,7 @@ def one_hot(labels, classes, dtype=np.float32):
     return (labels[..., None] == np.arange(classes)).astype(dtype)
 
 
+@checked()
 def embedding(indices, table):
     """Row `indices` of a table: y[..., :] = table[index, :].
 

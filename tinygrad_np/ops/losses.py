@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..arguments import checked
 from ..core.primitive import primitive
 from ..core.tensor import Tensor
 from ..kernels import losses as kernels
@@ -62,6 +63,7 @@ softmax_cross_entropy_gradient.defvjp(
 )
 
 
+@checked()
 def softmax_cross_entropy(logits, labels, *, axis=-1, label_smoothing=0.0, reduction="mean"):
     """Cross-entropy between softmax(logits) and the labels: -Σ_k p_k log softmax(logits)_k.
 
@@ -97,8 +99,6 @@ def softmax_cross_entropy(logits, labels, *, axis=-1, label_smoothing=0.0, reduc
             f"{logits.shape}, they are {labels.dtype} of shape {labels.shape}"
             + ("; one-hot labels must be floats" if labels.shape == logits.shape else "")
         )
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"{name}: label_smoothing must be from 0 to 1, it is {label_smoothing}")
     if label_smoothing:
         probabilities = probabilities * (1 - label_smoothing) + label_smoothing / classes
     losses = _softmax_cross_entropy(_last(logits, axis), probabilities)
@@ -124,6 +124,7 @@ _sigmoid_cross_entropy.defvjp(
 )
 
 
+@checked()
 def sigmoid_cross_entropy(logits, labels, *, reduction="mean"):
     """Cross-entropy between sigmoid(logits) and labels in [0, 1], elementwise.
 
@@ -141,6 +142,7 @@ def sigmoid_cross_entropy(logits, labels, *, reduction="mean"):
     return _reduce(name, _sigmoid_cross_entropy(*_pair(name, logits, labels)), reduction)
 
 
+@checked()
 def mean_squared_error(predictions, targets, *, reduction="mean"):
     """(prediction - target)², averaged over the last axis to give each example's loss.
 
@@ -154,6 +156,7 @@ def mean_squared_error(predictions, targets, *, reduction="mean"):
     return _reduce(name, _last_mean(np.square(predictions - targets)), reduction)
 
 
+@checked()
 def huber(predictions, targets, *, delta=1.0, reduction="mean"):
     """e² / 2 where |e| ≤ delta, delta · |e| - delta² / 2 beyond, averaged over the last axis.
 
@@ -178,6 +181,7 @@ def huber(predictions, targets, *, delta=1.0, reduction="mean"):
     return _reduce("huber", _last_mean(held * (error - 0.5 * held)), reduction)
 
 
+@checked()
 def kl_divergence(predictions, targets, *, axis=-1, reduction="mean"):
     """Σ p log(p / q) along an axis, for predicted probabilities q and wanted ones p; 0 log 0 = 0.
 
@@ -219,8 +223,6 @@ def _last_mean(losses):
 
 
 def _reduce(name, losses, reduction):
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f'{name}: reduction must be "mean", "sum" or "none", it is {reduction!r}')
     if losses.size == 0:
         raise ValueError(f"{name}: the batch is empty (losses of shape {losses.shape})")
     if reduction == "none":

@@ -7,9 +7,11 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..arguments import INTEGER, NOT_NEGATIVES, OPTIONAL_GENERATOR, checked
 from ..core.primitive import plain
 
 
+@checked()
 def flatten(x):
     """All axes but the first made one: (N, ...) to (N, features), as Keras's `Flatten`.
 
@@ -21,6 +23,7 @@ def flatten(x):
     return np.reshape(x, (np.shape(x)[0], math.prod(np.shape(x)[1:])))
 
 
+@checked(rng=OPTIONAL_GENERATOR)
 def dropout(x, rate, rng):
     """Zero each element with probability `rate`, and scale the others by 1 / (1 - rate).
 
@@ -42,16 +45,13 @@ def dropout(x, rate, rng):
     >>> dropout(np.ones(4), 0.5, np.random.default_rng(0))
     array([2., 2., 2., 0.])
     """
-    if not 0 <= rate < 1:
-        raise ValueError(f"dropout: rate must be at least 0 and below 1, it is {rate}")
-    if rng is not None and not isinstance(rng, np.random.Generator):
-        raise TypeError(f"dropout: rng must be an np.random.Generator or None, it is {rng!r}")
     if rng is None or rate == 0:
         return x
     kept = rng.random(np.shape(x), np.float32) >= rate
     return x * (kept.astype(np.result_type(plain(x), 1.0)) / (1 - rate))
 
 
+@checked(axis=INTEGER, epsilon=NOT_NEGATIVES)
 def batch_norm(x, gamma=None, beta=None, *, mean=None, variance=None, axis=-1, epsilon=1e-3):
     """gamma · (x - mean) / √(variance + epsilon) + beta, for each feature.
 
@@ -77,6 +77,7 @@ def batch_norm(x, gamma=None, beta=None, *, mean=None, variance=None, axis=-1, e
     return _normalize("batch_norm", x, axis, others, epsilon, gamma, beta, mean, variance)
 
 
+@checked(axis=INTEGER, epsilon=NOT_NEGATIVES)
 def layer_norm(x, gamma=None, beta=None, *, axis=-1, epsilon=1e-3):
     """gamma · (x - mean) / √(variance + epsilon) + beta, with each example's own statistics.
 

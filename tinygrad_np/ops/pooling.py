@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from ..arguments import checked
 from ..core.primitive import primitive
 from ..kernels import pooling as kernels
 from .convolution import _per_dimension, check_window_fits, resolve_padding
@@ -67,6 +68,7 @@ sum_pool.defvjp(lambda g, y, x, **p: spread_to_windows(g, x_shape=x.shape, **p))
 spread_to_windows.defvjp(lambda h, dx, g, x_shape, **p: sum_pool(h, **p))
 
 
+@checked()
 def max_pool2d(x, window=2, *, stride=None, padding="valid"):
     """The largest element of each window of each channel.
 
@@ -97,6 +99,7 @@ def max_pool2d(x, window=2, *, stride=None, padding="valid"):
     return _max_pool(x, **geometry)[0]
 
 
+@checked()
 def avg_pool2d(x, window=2, *, stride=None, padding="valid"):
     """The mean of each window of each channel; padding is not counted.
 
@@ -114,6 +117,7 @@ def avg_pool2d(x, window=2, *, stride=None, padding="valid"):
     return sum_pool(x, **geometry) / kernels.sum_pool(inside, **geometry)
 
 
+@checked()
 def global_avg_pool2d(x):
     """The mean of each channel over all pixels: (N, H, W, C) to (N, C).
 

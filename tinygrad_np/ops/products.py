@@ -14,6 +14,7 @@ import operator
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..arguments import checked
 from ..core.primitive import implements, plain, primitive
 from ..core.tensor import rules
 from ..kernels.matmul import matmul
@@ -145,6 +146,7 @@ primitive(np.vdot, flops=lambda output, a, b: 2 * np.size(a)).defvjp(
 
 
 @primitive
+@checked()
 def dense(x, kernel, bias=None):
     """A dense layer: y = x · kernel + bias, as Keras's `Dense` without activation.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import PLAIN, shown
 from ..core.tensor import Tensor
 
 # The palette of Okabe and Ito ("Color Universal Design", 2008), which people with any kind of
@@ -15,7 +16,10 @@ BLUE, VERMILION = "#0072B2", "#D55E00"
 
 def numbers(what: str, values: Any) -> np.ndarray:
     """The values as a plain array of floats; ValueError where there are none, or nan or inf."""
-    array = np.asarray(values.data if isinstance(values, Tensor) else values)
+    array = values.data if isinstance(values, Tensor) else values
+    if not PLAIN.holds(array):
+        raise ValueError(f"{what} must be {PLAIN.expected}, not {shown(array)}")
+    array = np.asarray(array)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{what} must be real numbers, not {array.dtype}")
     if not array.size:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import ONE_AXES, checked
 from ..core import tree
 from ..core.tape import no_grad
 from . import canvas
@@ -26,6 +27,7 @@ VALIDATION = {
 }
 
 
+@checked("plot.history")
 def history(history: Any, *, ax: Axes | Sequence[Axes] | None = None) -> Figure:
     """Learning curves: loss and accuracy against the epoch, for training and validation.
 
@@ -79,6 +81,7 @@ def history(history: Any, *, ax: Axes | Sequence[Axes] | None = None) -> Figure:
     return axes[0].figure
 
 
+@checked("plot.loss_along", ax=ONE_AXES)
 def loss_along(
     loss_fn: Callable[[Any], Any],
     params: Any,
@@ -119,14 +122,6 @@ def loss_along(
     [-1.0, -0.5, 0.0, 0.5, 1.0]
     """
     name = "plot.loss_along"
-    if not callable(loss_fn):
-        raise TypeError(f"{name}: loss_fn must be a function, not {loss_fn!r:.80}")
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"{name}: rng must be a numpy.random.Generator, not {rng!r}")
-    if not 0 < radius < np.inf or steps < 1:
-        raise ValueError(
-            f"{name}: radius and steps must be positive, they are {radius} and {steps}"
-        )
     arrays = [
         canvas.numbers(f"{name}: params{path and '/' + path}", leaf)
         for path, leaf in tree.items(params)

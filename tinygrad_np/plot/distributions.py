@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import checked
 from ..core import tree
 from ..core.tape import Record, Tape
 from . import canvas
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@checked("plot.histograms")
 def histograms(values: Any, *, ax: Axes | Sequence[Axes] | None = None) -> Figure:
     """A histogram of every leaf of a tree, or of what every operation on a tape gave.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import ONE_AXES, checked
 from ..core.transforms import value_and_grad
 from . import canvas
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@checked("plot.filters", ax=ONE_AXES)
 def filters(kernel: Any, *, channel: int | None = None, ax: Axes | None = None) -> Figure:
     """The filters of a convolution, side by side: red where positive, blue where negative.
 
@@ -57,6 +59,7 @@ def filters(kernel: Any, *, channel: int | None = None, ax: Axes | None = None) 
     return _mosaic(tiles, canvas.colours(kernel, signed=True), "weight", ax, title=title, **marks)
 
 
+@checked("plot.feature_maps", ax=ONE_AXES)
 def feature_maps(maps: Any, *, ax: Axes | None = None) -> Figure:
     """Every channel of what a layer makes of one image, side by side, all on one scale.
 
@@ -81,6 +84,7 @@ def feature_maps(maps: Any, *, ax: Axes | None = None) -> Figure:
     return _mosaic(tiles, style, "activation", ax, title=f"feature maps {maps.shape}", **marks)
 
 
+@checked("plot.saliency")
 def saliency(
     apply: Callable[..., Any],
     params: Any,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import ONE_AXES, checked
 from ..core.tensor import Tensor
 from ..ops.activations import softmax
 from ..ops.losses import softmax_cross_entropy
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@checked("plot.confusion_matrix", ax=ONE_AXES)
 def confusion_matrix(predicted: Any, labels: Any, *, ax: Axes | None = None) -> Figure:
     """How often each class was taken for each: true labels in rows, predicted ones in columns.
 
@@ -81,6 +83,7 @@ def confusion_matrix(predicted: Any, labels: Any, *, ax: Axes | None = None) -> 
     return panel.figure
 
 
+@checked("plot.worst_mistakes")
 def worst_mistakes(
     images: Any,
     outputs: Any,
@@ -120,8 +123,6 @@ def worst_mistakes(
         raise ValueError(
             f"{name}: images must have the shape ({len(labels)}, H, W, C), not {images.shape}"
         )
-    if count < 1:
-        raise ValueError(f"{name}: count must be at least 1, it is {count}")
     losses = softmax_cross_entropy(outputs, labels, reduction="none")
     wrong = np.flatnonzero(outputs.argmax(axis=1) != labels)
     if not wrong.size:
