@@ -14,6 +14,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.primitive import implements, plain, primitive
 from ..core.tensor import Tensor
+from .kinks import at_kinks
 
 
 def _expand(g, x, axis, keepdims):
@@ -120,7 +121,18 @@ def _std_vjp(g, y, x, mean=None, **options):
 
     Where all elements are equal the root has a kink; the gradient there is taken as 0.
     """
-    return _var_vjp(g / (2 * np.where(np.greater(y, 0), y, 1)), y, x, mean, **options)
+    axis, keepdims = options.get("axis"), options.get("keepdims", False)
+    root = np.where(np.greater(plain(y), 0), y, 1)
+    flat = np.equal(plain(y), 0)
+    variance = functools.partial(_var_vjp, y=y, **options)
+    return at_kinks(
+        variance(np.where(flat, 0, g / (2 * root)), x=x, mean=mean),
+        *(g, y, x if mean is None else x - mean),
+        bend=lambda c, v: variance(c / 2, x=v, mean=None if mean is None else 0),
+        spread=lambda part: np.broadcast_to(_expand(part, x, axis, keepdims), x.shape),
+        group=lambda hit: np.any(hit, axis=axis, keepdims=True),
+        warning="np.std has no second derivative where all elements are equal",
+    )
 
 
 def _cumsum_vjp(g, y, x, axis=None, dtype=None, out=None):
