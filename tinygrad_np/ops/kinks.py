@@ -38,11 +38,11 @@ def at_kinks(
         gradient: what the VJP gives, with a constant 0 at the kinks.
         g, y, xs: the cotangent, the output, and the arguments; first that of the gradient.
         warning: what the warning says, before it names the element.
-        bend: bend(c, v) is the VJP of the gradient where g = 0 and ∂g/∂y = c, for its cotangent v.
-            Without it there is none unless c is 0.
-        corner: whether a g that is not 0 leaves the derivative of the gradient as it is, as for |x|.
+        bend: bend(c, v) is the gradient's VJP where g = 0 and ∂g/∂y = c, for its cotangent v. Without
+            it there is none unless c is 0.
+        corner: whether a g that is not 0 leaves the gradient's derivative as it is, as for |x|.
         spread: gives a value for each element of the output the shape of x.
-        group: makes what is true of an element true of all that share its element of the output.
+        group: what is true of an element becomes true of all with the same element of the output.
     """
     if type(y) is not Tensor:
         return gradient
@@ -97,7 +97,7 @@ marked.uses = lambda i, use, *args, **params: 1 if i else use
 
 @primitive
 def undefined(v, *, where, warning, group=np.asarray, always=False):
-    """NaN and a warning where v would have a factor that there is not, unless v is 0; elsewhere 0."""
+    """NaN and a warning where v would get a factor that does not exist, unless v is 0; else 0."""
     hit = where & group(always | np.not_equal(v, 0))
     if hit.any():
         index = ", ".join(map(str, np.argwhere(hit)[0]))
@@ -136,7 +136,7 @@ def _slopes(g, y, kinks, recorded):
         return np.zeros_like(plain(g)), True
 
     def walk(weights):
-        cotangents = {}
+        cotangents: dict = {}
         accumulate(cotangents, g, np.where(kinks, weights, 0).astype(g.dtype))
         with nullcontext() if recorded else no_grad(), np.errstate(all="ignore"):
             found = pull_back(_tape(g, y), cotangents, differentiable=True)

@@ -124,11 +124,10 @@ def _std_vjp(g, y, x, mean=None, **options):
     axis, keepdims = options.get("axis"), options.get("keepdims", False)
     root = np.where(np.greater(plain(y), 0), y, 1)
     flat = np.equal(plain(y), 0)
-    variance = functools.partial(_var_vjp, y=y, **options)
     return at_kinks(
-        variance(np.where(flat, 0, g / (2 * root)), x=x, mean=mean),
+        _var_vjp(np.where(flat, 0, g / (2 * root)), y, x, mean, **options),
         *(g, y, x if mean is None else x - mean),
-        bend=lambda c, v: variance(c / 2, x=v, mean=None if mean is None else 0),
+        bend=lambda c, v: _var_vjp(c / 2, y, v, None if mean is None else 0, **options),
         spread=lambda part: np.broadcast_to(_expand(part, x, axis, keepdims), x.shape),
         group=lambda hit: np.any(hit, axis=axis, keepdims=True),
         warning="np.std has no second derivative where all elements are equal",
