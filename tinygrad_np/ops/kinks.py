@@ -38,8 +38,8 @@ def at_kinks(
         gradient: what the VJP gives, with a constant 0 at the kinks.
         g, y, xs: the cotangent, the output, and the arguments; first that of the gradient.
         warning: what the warning says, before it names the element.
-        bend: bend(c, v) is the gradient's VJP where g = 0 and ∂g/∂y = c, for its cotangent v. Without
-            it there is none unless c is 0.
+        bend: bend(c, v) is the gradient's VJP where g = 0 and ∂g/∂y = c, for its cotangent v.
+            Without it there is none unless c is 0.
         corner: whether a g that is not 0 leaves the gradient's derivative as it is, as for |x|.
         spread: gives a value for each element of the output the shape of x.
         group: what is true of an element becomes true of all with the same element of the output.
@@ -47,7 +47,7 @@ def at_kinks(
     if type(y) is not Tensor:
         return gradient
     kinks = np.equal(plain(y), 0)
-    if not kinks.any() or (corner and not _varies(g, y)):
+    if not kinks.any() or (corner and not reaches(g, y)):
         return gradient
 
     def second(i, v):
@@ -118,7 +118,7 @@ def _tape(g, y):
     return Tape([g] if type(g) is Tensor else [], y.record.index)
 
 
-def _varies(g, y):
+def reaches(g, y):
     """Whether g was computed from y, or from what is older, by operations that were recorded."""
     tape = _tape(g, y)
     records = set(tape)
@@ -134,22 +134,46 @@ def _slopes(g, y, kinks, recorded):
     """
     if not _recorded(g):
         return np.zeros_like(plain(g)), True
-
-    def walk(weights):
-        cotangents: dict = {}
-        accumulate(cotangents, g, np.where(kinks, weights, 0).astype(g.dtype))
-        with nullcontext() if recorded else no_grad(), np.errstate(all="ignore"):
-            found = pull_back(_tape(g, y), cotangents, differentiable=True)
-        slope = found.pop(y.record, np.zeros_like(g.data))
-        others = [plain(part) for part in tree.leaves(list(found.values())) if part is not None]
-        return slope / weights, any(np.any(part != 0) for part in others)
-
-    slope, other = walk(np.ones_like(g.data))
+    slope, other = walk_from(g, y, np.where(kinks, 1, 0), recorded)
     known = np.isfinite(plain(slope))
     if other:
         known &= np.not_equal(plain(g), 0)
     if np.count_nonzero(kinks) > 1:
-        weighted, _ = walk(np.linspace(1, 2, g.size).reshape(g.shape).astype(g.dtype))
+        weights = np.linspace(1, 2, g.size).reshape(g.shape)
+        weighted, _ = walk_from(g, y, np.where(kinks, weights, 0), recorded=False)
         rounding = np.sqrt(np.finfo(g.dtype).eps)
-        known &= np.isclose(plain(weighted), plain(slope), rtol=rounding, atol=0)
-    return slope if recorded else plain(slope), known
+        known &= np.isclose(weighted / weights, plain(slope), rtol=rounding, atol=0)
+    return slope, known
+
+
+def walk_from(g, y, weights, recorded):
+    """Σ weights · ∂g/∂y over the elements of g; and whether another thing that g varies with has
+    such a sum, too.
+    """
+    if not _recorded(g):
+        return np.zeros_like(plain(y)), False
+    cotangents: dict = {}
+    accumulate(cotangents, g, weights.astype(g.dtype))
+    with nullcontext() if recorded else no_grad(), np.errstate(all="ignore"):
+        found = pull_back(_tape(g, y), cotangents, differentiable=True)
+    slope = found.pop(y.record, None)
+    if type(slope) is list:  # those of several outputs
+        found[y.record], slope = slope, slope.pop(y.position)
+    others = any(np.any(plain(part) != 0) for part in tree.leaves([*found.values()]))
+    slope = np.zeros_like(y.data) if slope is None else slope
+    return slope if recorded else plain(slope), others
+
+
+def varies(g, y, where=True):
+    """Whether elements of g vary at all, be it with y or with what is newer or older."""
+    if not _recorded(g):
+        return False
+    weights = np.where(where, np.linspace(1, 2, g.size).reshape(g.shape), 0).astype(g.dtype)
+    cotangents: dict = {}
+    accumulate(cotangents, g, weights)
+    tape = _tape(g, y)
+    kept: dict = {}
+    with no_grad(), np.errstate(all="ignore"):
+        found = pull_back(tape, cotangents, differentiable=True, kept=kept)
+    ends = [*found.values(), *(kept.get(record) for record in tape if not record.parents)]
+    return any(np.any(plain(part) != 0) for part in tree.leaves(ends))
