@@ -19,8 +19,7 @@ import math
 import numpy as np
 
 from ..core.primitive import discrete, implements, plain, primitive
-from ..core.tensor import Tensor
-from .kinks import at_kinks, jumps, over
+from .kinks import at_kinks, jumps, may_vary, over
 
 # Arithmetic
 
@@ -175,8 +174,11 @@ def _arctan2_vjp(g, z, x, y):
     r = np.hypot(x, y)
     zero = np.equal(plain(r), 0)
     gradient = g * over(y, r) / np.where(zero, 1, r)
-    where = zero & (type(g) is Tensor or np.not_equal(g, 0))
-    return jumps(gradient, z, x, y, where=where, warning="np.arctan2 has no derivative at (0, 0)")
+    return jumps(
+        *(gradient, z, x, y),
+        where=lambda: zero & may_vary(g),
+        warning="np.arctan2 has no derivative at (0, 0)",
+    )
 
 
 primitive(np.arctan2).defvjp(
@@ -222,7 +224,7 @@ for _choice in (np.maximum, np.minimum, np.fmax, np.fmin):
 
 def _absolute_vjp(g, y, x):
     """g sign(x) for real x; g conj(z) / |z| for complex z, which is 0 at 0 like sign."""
-    warning = "np.abs has no second derivative at 0"
+    warning = "np.abs and np.fabs have no second derivative at 0"
     if x.dtype.kind != "c":
         return at_kinks(g * np.sign(x), g, y, x, bend=np.multiply, corner=True, warning=warning)
     gradient = g * over(np.conj(x), y)
@@ -332,8 +334,11 @@ def _sign_vjp(g, y, z):
     size = np.abs(z)
     zero = np.equal(plain(size), 0)
     gradient = 1j * np.conjugate(y) * np.imag(g * y) / np.where(zero, 1, size)
-    where = zero & (type(g) is Tensor or np.not_equal(g, 0))
-    return jumps(gradient, y, z, where=where, warning="np.sign of complex has no derivative at 0")
+    return jumps(
+        *(gradient, y, z),
+        where=lambda: zero & may_vary(g),
+        warning="np.sign of complex numbers has no derivative at 0",
+    )
 
 
 _sign = primitive(np.sign)

@@ -66,16 +66,21 @@ def at_kinks(
 
 
 def jumps(gradient, y, *xs, where, warning):
-    """The VJP `gradient`, without a derivative where it jumps."""
-    if type(y) is not Tensor or not where.any():
+    """The VJP `gradient` of y = f(x, …), which has no derivative where where() says so."""
+    if type(y) is not Tensor or not (places := where()).any():
         return gradient
-    rule = functools.partial(undefined, where=where, warning=warning)
+    rule = functools.partial(undefined, where=places, warning=warning)
     return marked(
         gradient,
         *xs,
         second=lambda i, v: rule(v),
         further=lambda i, v: rule(v, always=True),
     )
+
+
+def may_vary(g):
+    """Where a cotangent is not 0, or is not bound to stay 0."""
+    return np.asarray(_recorded(g) | np.not_equal(plain(g), 0))
 
 
 @primitive

@@ -26,9 +26,11 @@ def _norm_vjp(g, y, x, ord=None, axis=None, keepdims=False):
     round_, corner = ord in (None, 2, "fro", "f"), ord in (1, np.inf, -np.inf)
     gradient = _gradient(g, y, x, ord, axis, keepdims)
     if not (round_ or corner) and ord < 2:
-        steep = np.equal(plain(x), 0) & np.not_equal(plain(expand(g * y)), 0)
-        warning = f"np.linalg.norm of order {ord} has no second derivative where an element is 0"
-        gradient = jumps(gradient, y, x, where=steep, warning=warning)
+        gradient = jumps(
+            *(gradient, y, x),
+            where=lambda: np.equal(plain(x), 0) & np.not_equal(plain(expand(g * y)), 0),
+            warning=f"np.linalg.norm of order {ord} has no second derivative where an element is 0",
+        )
     return at_kinks(
         *(gradient, g, y, x),
         bend=(lambda c, v: expand(c) * np.conjugate(v)) if round_ else None,

@@ -14,7 +14,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.primitive import implements, plain, primitive
 from ..core.tensor import Tensor
-from .kinks import at_kinks
+from .kinks import at_kinks, over
 
 
 def _expand(g, x, axis, keepdims):
@@ -122,15 +122,13 @@ def _std_vjp(g, y, x, mean=None, **options):
     Where all elements are equal the root has a kink; the gradient there is taken as 0.
     """
     axis, keepdims = options.get("axis"), options.get("keepdims", False)
-    root = np.where(np.greater(plain(y), 0), y, 1)
-    flat = np.equal(plain(y), 0)
     return at_kinks(
-        _var_vjp(np.where(flat, 0, g / (2 * root)), y, x, mean, **options),
+        _var_vjp(over(g / 2, np.where(np.greater(y, 0), y, 0)), y, x, mean, **options),
         *(g, y, x if mean is None else x - mean),
         bend=lambda c, v: _var_vjp(c / 2, y, v, None if mean is None else 0, **options),
         spread=lambda part: np.broadcast_to(_expand(part, x, axis, keepdims), x.shape),
         group=lambda hit: np.any(hit, axis=axis, keepdims=True),
-        warning="np.std has no second derivative where all elements are equal",
+        warning="np.std and np.nanstd have no second derivative where all elements are equal",
     )
 
 
