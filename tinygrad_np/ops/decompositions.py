@@ -128,9 +128,9 @@ def _parted(name, whole, bar, values, x, pairs, between=None):
     return marked(whole, x, second=second, further=lambda i, v: further(v))
 
 
-def _apart(parts):
+def _apart(parts, scale=0.0):
     """Which pairs differ by more than rounding."""
-    rounding = np.sqrt(np.finfo(parts.dtype).eps) * _largest(parts)
+    rounding = np.sqrt(np.finfo(parts.dtype).eps) * np.maximum(_largest(parts), scale)
     return ~(np.abs(_differences(parts)) <= rounding)
 
 
@@ -148,8 +148,10 @@ def _divided(name, bar, values, pairs, must_vanish, recorded):
     weights = np.where(zero, np.linspace(1, 2, n), np.where(first, -others, np.minimum(others, 1)))
     slopes, varied = walk_from(bar, values, weights, recorded)
     slopes = slopes / np.where(weights == 0, 1, weights)
-    kink = np.abs(plain(bar)) > np.sqrt(np.finfo(bar.dtype).eps) * _largest(bar)[..., 0]
-    unknown = _apart(plain(slopes)) | _apart(plain(bar)) | (zero & kink)[..., None] | varied
+    kink = np.abs(plain(bar)) > 2 * np.abs(plain(slopes) * plain(values))
+    size = _largest(values)
+    scale = _largest(bar) / np.where(size == 0, 1, size)  # of such quotients
+    unknown = _apart(plain(slopes), scale) | _apart(plain(bar)) | (zero & kink)[..., None] | varied
     if must_vanish:
         unknown |= np.not_equal(plain(slopes), 0)[..., None]
     unknown = pairs & unknown
