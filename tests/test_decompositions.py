@@ -173,6 +173,8 @@ def test_symmetric_functions_of_equal_values_have_their_second_derivatives(name,
     np.testing.assert_allclose(tg.hessian(f)(x), tg.hessian(same)(x), **close)
     product = tg.hvp(same, (x,), (v,))
     np.testing.assert_allclose(tg.jvp(tg.grad(f), (x,), (v,))[1], product, **close)
+    in_single = tg.hvp(f, (x.astype(np.float32),), (v.astype(np.float32),))
+    np.testing.assert_allclose(in_single, product, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (3, 1), (2, 2, 2)])

@@ -146,6 +146,7 @@ def _divided(name, bar, values, pairs, must_vanish, recorded):
     zero, others = _diagonal(pairs), np.sum(pairs & ~np.eye(n, dtype=bool), -1)
     first = np.argmax(pairs | np.eye(n, dtype=bool), -1) == np.arange(n)
     weights = np.where(zero, np.linspace(1, 2, n), np.where(first, -others, np.minimum(others, 1)))
+    weights = weights.astype(bar.dtype)
     slopes, varied = walk_from(bar, values, weights, recorded)
     slopes = slopes / np.where(weights == 0, 1, weights)
     kink = np.abs(plain(bar)) > 2 * np.abs(plain(slopes) * plain(values))
