@@ -30,6 +30,25 @@ Discrete functions are constant between jumps, or give no numbers: their results
 raise, so that no gradient is lost unseen. `numpy.polynomial`, `numpy.random` and `numpy.ma` are not covered.
 """  # noqa: E501
 
+NOWHERE = """## Where there is no derivative
+
+At kinks, jumps and ties a gradient is what the rule states: 0 for a norm that is 0, even shares for equal maxima.
+A derivative that does not exist, or that no rule can find, is NaN, and a `RuntimeWarning` names the function and
+the element or the pair of equal values.
+
+| function | where | what is NaN |
+| --- | --- | --- |
+| `norm`, `hypot`, `std`, `nanstd`, `abs` of complex numbers | it is 0 | second derivatives; but functions that are smooth, such as the square, have them |
+| `norm` of another order than 2 | it is 0; for orders under 2 other than 1, an element is 0 | second derivatives; but functions as flat as `norm(x, 4) ** 4` have them |
+| `abs`, `fabs` of real numbers | 0 | second derivatives of a product with what varies and is 0 itself; those of h(abs(x)) are h'' |
+| all of these | as above | third derivatives; the gradient of a `jvp` |
+| `arctan2`, `angle`, `sign` of complex numbers | 0 | second derivatives |
+| `eigh`, `eig` | equal eigenvalues | functions of both the values and their vectors, such as `(v * w) @ v.T`; second derivatives of functions of the vectors |
+| `svd` | equal singular values, or 0 | the same, such as `(u * s) @ vh` |
+| `eigvalsh`, `svdvals` (and the values of `eigh` and `svd` alone) | equal values | second derivatives of functions that are not symmetric in them; third derivatives |
+| `eigvals` (and the values of `eig` alone) | equal eigenvalues | second derivatives, but for those of linear functions |
+"""  # noqa: E501
+
 
 def run(name):
     """What a call gives for tensors: leaves, or the exception that it raises."""
@@ -47,7 +66,7 @@ def is_smooth(leaves):
 
 def table():
     """The page, as text."""
-    parts = [HEAD]
+    parts = [HEAD, NOWHERE]
     for module, namespace in NAMESPACES.items():
         rows, discrete, refused = [], [], []
         for name, aliases in _functions(module, namespace):

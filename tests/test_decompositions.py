@@ -102,17 +102,86 @@ REPEATED = SPREAD @ np.diag([1.0, 1.0, 3.0]) @ SPREAD.T  # equal but for roundin
 
 @pytest.mark.parametrize("x", [EYE, REPEATED, np.zeros((3, 3)), 1j * EYE], ids="I R 0 i".split())
 def test_repeated_eigenvalues_and_singular_values_give_no_nan(x):
-    def everything(x):
-        parts = *la.eigh(x), *la.eig(x), *la.svd(x), la.norm(x, "nuc"), la.norm(x, 2), la.pinv(x)
-        return [np.sum(np.abs(part) ** 2) for part in parts]
+    functions = [
+        lambda x: la.eigh(x)[0],
+        lambda x: projection(la.eigh(x)[1][:, :2]),
+        lambda x: la.eig(x)[0],
+        lambda x: la.svd(x)[0] @ la.svd(x)[2],
+        lambda x: la.svd(x)[1],
+        lambda x: la.norm(x, "nuc"),
+        lambda x: la.norm(x, 2),
+        la.pinv,
+    ]
+    for f in functions:
+        output, pullback = tg.vjp(lambda x, f=f: np.abs(f(x)) ** 2, x)
+        assert np.isfinite(pullback(np.ones_like(output))[0]).all()
 
-    def gradient(x):
-        output, pullback = tg.vjp(everything, x)
-        return pullback(tg.tree.map(np.ones_like, output))[0]
 
-    assert np.isfinite(gradient(x)).all()
-    output, pullback = tg.vjp(gradient, x)
-    assert np.isfinite(pullback(np.ones_like(output))[0]).all()
+def symmetric(x):
+    return (x + np.swapaxes(x, -1, -2)) / 2
+
+
+def squares(x):
+    return np.sum(x * x)
+
+
+RANK_1, PARTED = np.outer([1.0, 2.0, -1.0], [2.0, 0.0, 1.0]), np.diag([1.0, 1.0, 2.0])
+SYMMETRIC_FUNCTIONS = {
+    # name: (function of eigenvalues or singular values, the same as one of the matrix)
+    "squares of singular values": (lambda x: np.sum(la.svd(x, compute_uv=False) ** 2), squares),
+    "those beside vectors": (lambda x: np.sum(la.svd(x)[1] ** 2), squares),
+    "fourth powers": (lambda x: np.sum(la.svdvals(x) ** 4), lambda x: squares(x.T @ x)),
+    "logarithms": (
+        lambda x: np.sum(np.log(1 + la.svdvals(x) ** 2)),
+        lambda x: np.log(la.det(EYE + x.T @ x)),
+    ),
+    "cubes of eigenvalues": (
+        lambda x: np.sum(la.eigvalsh(symmetric(x)) ** 3),
+        lambda x: np.trace(symmetric(x) @ symmetric(x) @ symmetric(x)),
+    ),
+    "eigenvalues beside vectors": (
+        lambda x: np.sum(la.eigh(symmetric(x))[0] ** 2),
+        lambda x: squares(symmetric(x)),
+    ),
+    "upper triangle": (
+        lambda x: np.sum(la.eigvalsh(x, "U") ** 2),
+        lambda x: 2 * squares(np.triu(x, 1)) + squares(np.diagonal(x)),
+    ),
+    "determinant": (
+        lambda x: np.prod(la.eigvalsh(symmetric(x))),
+        lambda x: la.det(symmetric(x)),
+    ),
+    "complex": (
+        lambda x: np.sum(la.eigvalsh(x + 1j * (x - x.T)) ** 2),
+        lambda x: (
+            squares(np.diagonal(x))
+            + 2 * squares(np.tril(x, -1))
+            + 2 * squares(np.tril(x - x.T, -1))
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "x", [EYE, REPEATED, PARTED, RANK_1, np.diag([1.0, 2.0, 0.0]), np.zeros((3, 3)), SYMMETRIC]
+)
+@pytest.mark.parametrize("name", SYMMETRIC_FUNCTIONS)
+def test_symmetric_functions_of_equal_values_have_their_second_derivatives(name, x):
+    f, same = SYMMETRIC_FUNCTIONS[name]
+    v = np.linspace(-1, 1, 9).reshape(3, 3)
+    close = {"rtol": 1e-9, "atol": 1e-9}
+    np.testing.assert_allclose(tg.hessian(f)(x), tg.hessian(same)(x), **close)
+    product = tg.hvp(same, (x,), (v,))
+    np.testing.assert_allclose(tg.jvp(tg.grad(f), (x,), (v,))[1], product, **close)
+    in_single = tg.hvp(f, (x.astype(np.float32),), (v.astype(np.float32),))
+    np.testing.assert_allclose(in_single, product, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (3, 1), (2, 2, 2)])
+def test_squares_of_singular_values_that_are_0(shape):
+    for x in (np.zeros(shape), np.ones(shape)):
+        hessian = tg.hessian(lambda x: np.sum(la.svdvals(x) ** 2))(x)
+        np.testing.assert_allclose(hessian.reshape(x.size, -1), 2 * np.eye(x.size), atol=1e-12)
 
 
 UNPARTED = {
@@ -133,6 +202,97 @@ UNPARTED = {
 def test_functions_that_are_smooth_at_repeated_values_have_their_gradients(name):
     f, order = UNPARTED[name]
     tg.check_grads(f, (REPEATED,), order=order, rtol=1e-4, atol=1e-5)
+
+
+WEIGHTS = N(3, 3)
+
+
+def put_together(x):
+    u, s, vh = la.svd(x, full_matrices=False)
+    return np.sum((u * s) @ vh * WEIGHTS)
+
+
+def by_eigh(f):
+    def g(x):
+        values, v = la.eigh(x)
+        return np.sum((v * f(values)[..., None, :]) @ H(v) * WEIGHTS)
+
+    return g
+
+
+def by_eig(x):
+    values, v = la.eig(x)
+    return np.sum(((v * values) @ la.inv(v)).real * WEIGHTS)
+
+
+UNTOLD = {
+    # name: (function, where, what the warning says)
+    "svd, equal": (put_together, EYE, "linalg.svd: singular values 0 and 1 are equal; .* is NaN"),
+    "svd, orthogonal": (put_together, SPREAD, "singular values 0 and 1 are equal"),
+    "svd, rank 1": (put_together, np.ones((3, 3)), "linalg.svd: singular value 1 is 0"),
+    "svd, rank 2": (put_together, np.diag([1.0, 2.0, 0.0]), "linalg.svd: singular value 2 is 0"),
+    "eigh, 1/√": (by_eigh(lambda w: 1 / np.sqrt(w)), EYE, "linalg.eigh: eigenvalues 0 and 1 are"),
+    "eigh, exp": (by_eigh(np.exp), np.diag([1.0, 2.0, 2.0]), "linalg.eigh: eigenvalues 1 and 2"),
+    "eigh, 0": (by_eigh(lambda w: w), np.zeros((3, 3)), "linalg.eigh: eigenvalues 0 and 1 are"),
+    "eig": (by_eig, EYE, "linalg.eig: eigenvalues 0 and 1 are equal"),
+    "eigenvalues, any matrix": (
+        tg.grad(lambda x: np.sum(la.eigvals(x) ** 2).real),
+        EYE,
+        "linalg.eigvals: eigenvalues 0 and 1 are equal",
+    ),
+    "greatest eigenvalue": (
+        tg.grad(lambda x: la.eigvalsh(x)[-1] ** 2),
+        EYE,
+        "linalg.eigvalsh: eigenvalues 0 and 2 are equal",
+    ),
+    "matrix norm": (
+        tg.grad(lambda x: la.norm(x, "nuc") ** 2),
+        np.zeros((2, 2)),
+        "linalg.svdvals: singular value 0 is 0",
+    ),
+    "projection": (
+        tg.grad(lambda x: np.sum(projection(la.eigh(x)[1][:, :2]) * WEIGHTS)),
+        REPEATED,
+        "linalg.eigh: eigenvalues 0 and 1 are equal",
+    ),
+    "stack": (
+        by_eigh(np.exp),
+        np.stack([SYMMETRIC, EYE]),
+        r"eigenvalues 0 and 1 of matrix \[1\] are equal",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", UNTOLD)
+def test_what_equal_values_do_not_tell_is_nan_with_a_warning(name):
+    f, x, message = UNTOLD[name]
+    output, pullback = tg.vjp(f, x)
+    with pytest.warns(RuntimeWarning, match=message):
+        assert np.isnan(pullback(np.ones_like(output))[0]).any()
+    with pytest.warns(RuntimeWarning, match=message):
+        assert np.isnan(tg.jvp(f, (x,), (np.ones_like(x) + x,))[1]).any()
+
+
+def test_vectors_of_a_value_apart_from_equal_ones_have_their_derivatives():
+    def greatest(x):
+        values, v = la.eigh(x)
+        return values[-1] * projection(v[:, -1:])
+
+    tg.check_grads(greatest, (REPEATED,), order=1)
+    tangent = tg.jvp(greatest, (REPEATED,), (SYMMETRIC,))[1]
+    near = [greatest(REPEATED + e * SYMMETRIC) for e in (1e-6, -1e-6)]
+    np.testing.assert_allclose(tangent, (near[0] - near[1]) / 2e-6, atol=1e-7)
+
+
+def test_a_hermitian_matrix_is_put_together_of_its_singular_values_also_at_0():
+    def f(x):
+        u, s, vh = la.svd(x, hermitian=True)
+        return np.sum((u * s) @ vh * WEIGHTS)
+
+    gradient = tg.grad(f)(np.diag([1.0, 0.0, -2.0]))
+    both = WEIGHTS + WEIGHTS.T
+    np.testing.assert_allclose(gradient, np.tril(both) - np.diag(np.diag(WEIGHTS)), atol=1e-12)
 
 
 ARBITRARY = {

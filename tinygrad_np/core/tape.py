@@ -282,7 +282,10 @@ def walk_back(
             output, args = record.as_tensors() if differentiable else (record.output, record.args)
             if type(g) is list:
                 g = tuple(
-                    np.zeros_like(value) if part is None else part
+                    # of no memory, which tells what was never used from what is used and 0
+                    np.broadcast_to(np.zeros((), value.dtype), value.shape)
+                    if part is None
+                    else part
                     for part, value in zip(g, record.output, strict=True)
                 )
             if kept is not None:

@@ -8,19 +8,30 @@ of Hermitian matrices, and the basis of a complement. They are taken as fixed, a
 depends on them is refused.
 
 Equal eigenvalues (or singular values) leave open any basis of their space. There 1/(λ_j - λ_i) is
-taken as 0, and a difference within the rounding error of the eigenvalues as none. So nothing is
-NaN, and functions of the eigenvalues, or of that space as a whole (the projection on it), have
-their gradient. What is lost is how eigenvalues that are equal would part. It counts for V f(Λ) Vᴴ
-and for second derivatives, and no rule can tell it from the cotangents of V and Λ: between equal
-eigenvalues the gradient is made with f'(λ), but V̄ holds f(λ), and Λ̄ only what is on the diagonal.
+taken as 0, and a difference within the rounding error of the eigenvalues as none. So functions of
+the eigenvalues, or of that space as a whole (the projection on it), have their gradient.
+
+What is lost is how eigenvalues that are equal would part. It counts for V f(Λ) Vᴴ, and no rule can
+tell it from the cotangents of V and Λ: between equal eigenvalues the gradient is made with f'(λ),
+but V̄ holds f(λ), and Λ̄ only what is on the diagonal. So where a scalar depends on equal
+eigenvalues and on their vectors, the gradient is NaN, and a RuntimeWarning names the pair.
+
+It counts for second derivatives, too. Those of functions of the eigenvalues alone are right: V
+diag(λ̄) Vᴴ changes by (λ̄_j - λ̄_i)/(λ_j - λ_i) between eigenvectors i and j, which for equal ones is
+∂λ̄_i/∂λ_i - ∂λ̄_i/∂λ_j if the function is symmetric in them, and the tape of λ̄ tells that.
 """
 
 from __future__ import annotations
 
+import functools
+import warnings
+
 import numpy as np
 
 from ..core.primitive import implements, plain, primitive
-from .linear_algebra import _adjoint, _conjugated, textbook, to_triangle
+from ..core.tensor import Tensor
+from .kinks import marked, reaches, undefined, varies, walk_from
+from .linear_algebra import _adjoint, _conjugated, textbook, to_triangle, unused
 
 
 def _reciprocal(x, largest, n):
@@ -38,6 +49,118 @@ def _differences(values):
 def _largest(values):
     """max |λ|, with axes of length 1 for the rows and columns of a matrix."""
     return np.max(np.abs(plain(values)), -1, keepdims=True, initial=0)[..., None]
+
+
+def _equal(values, n=None):
+    """Which pairs are equal but for rounding: for each two of the values, without themselves."""
+    values, n = plain(values), n or values.shape[-1]
+    error = n * np.finfo(values.dtype).eps * _largest(values)
+    return (np.abs(_differences(values)) <= error) & ~np.eye(values.shape[-1], dtype=bool)
+
+
+def _zero(s, n):
+    """Which singular values are 0 but for rounding."""
+    return plain(s) <= n * np.finfo(s.dtype).eps * _largest(s)[..., 0]
+
+
+def _equal_or_zero(s, n):
+    """The pairs of `_equal`, and on the diagonal which singular values are 0."""
+    return _equal(s, n) | (_zero(s, n)[..., None] & np.eye(s.shape[-1], dtype=bool))
+
+
+def _told(f, name, values, pairs, bar, *vector_bars):
+    """f with NaN, and a warning, for pairs of equal values that are used as well as their vectors.
+
+    Those whose cotangents are 0, and do not vary, are not used.
+    """
+    if unused(bar) or not pairs.any():
+        return f
+    shared = np.any(pairs, -1)
+    used = np.not_equal(plain(bar), 0) | varies(bar, values, shared)
+    for vectors in vector_bars:
+        used = used | np.any(np.not_equal(plain(vectors), 0), -2)
+        used = used | varies(vectors, values, shared[..., None, :])
+    pairs = pairs & (used[..., None, :] | used[..., :, None])
+    if pairs.any():
+        _warn(name, pairs, "the derivative of what is made of them and of their vectors")
+        f = np.where(pairs, np.nan, f)
+    return f
+
+
+def _warn(name, pairs, what):
+    """Name the first of the pairs; a singular value paired with itself is 0."""
+    *matrix, i, j = map(int, np.argwhere(pairs)[0])
+    of = f" of matrix {matrix}" if matrix else ""
+    values = "singular value" if name.startswith("svd") else "eigenvalue"
+    which = f"{values}s {i} and {j}{of} are equal" if i != j else f"{values} {i}{of} is 0"
+    warnings.warn(f"np.linalg.{name}: {which}; {what} is NaN", RuntimeWarning, stacklevel=1)
+
+
+def _parted(name, whole, bar, values, x, pairs, between=None):
+    """The VJP of a function of the values alone, to be differentiated where some are equal.
+
+    Args:
+        name: of the function, for the warning.
+        whole: the VJP, made with vectors that are fixed between equal values.
+        bar, values, x: the cotangent of the values, they, and the matrices.
+        pairs: which values are equal; and, on the diagonal, which singular values are 0.
+        between: between(f, Ȳ) is what the derivative of `whole` lacks for its cotangent Ȳ; f is
+            (s̄_j - s̄_i) / (s_j - s_i) for these pairs, and ∂s̄_i/∂s_i on the diagonal. Without it,
+            f must be 0.
+    """
+    if type(values) is not Tensor or not pairs.any():
+        return whole
+    if not (reaches(bar, values) or np.any(pairs & _apart(plain(bar)))):
+        return whole
+
+    def second(i, v):
+        f = _divided(name, bar, values, pairs, between is None, recorded=type(v) is Tensor)
+        if between is None:
+            return v * np.sum(f, (-2, -1), keepdims=True)  # of zeros, or NaN
+        return _conjugated(between(f, _conjugated(v)))
+
+    further = functools.partial(
+        undefined,
+        where=np.broadcast_to(np.any(pairs, (-2, -1), keepdims=True), x.shape),
+        warning=f"np.linalg.{name} has no third derivative where values are equal",
+        always=True,
+    )
+    return marked(whole, x, second=second, further=lambda i, v: further(v))
+
+
+def _apart(parts, scale=0.0):
+    """Which pairs differ by more than rounding."""
+    rounding = np.sqrt(np.finfo(parts.dtype).eps) * np.maximum(_largest(parts), scale)
+    return ~(np.abs(_differences(parts)) <= rounding)
+
+
+def _divided(name, bar, values, pairs, must_vanish, recorded):
+    """The limits of (s̄_j - s̄_i) / (s_j - s_i) for these pairs, and ∂s̄_i/∂s_i on the diagonal.
+
+    A function that is symmetric in equal values has one ∂s̄_i/∂s_i for all of them, and one
+    ∂s̄_i/∂s_j for all pairs; the limit is their difference. Weights that add up to 0 give it. At
+    singular values that are 0 it must be even in each, so that ∂s̄_i/∂s_j is 0. What does not fit
+    is NaN, with a warning.
+    """
+    n = pairs.shape[-1]
+    zero, others = _diagonal(pairs), np.sum(pairs & ~np.eye(n, dtype=bool), -1)
+    first = np.argmax(pairs | np.eye(n, dtype=bool), -1) == np.arange(n)
+    weights = np.where(zero, np.linspace(1, 2, n), np.where(first, -others, np.minimum(others, 1)))
+    weights = weights.astype(bar.dtype)
+    slopes, varied = walk_from(bar, values, weights, recorded)
+    slopes = slopes / np.where(weights == 0, 1, weights)
+    kink = np.abs(plain(bar)) > 2 * np.abs(plain(slopes) * plain(values))
+    size = _largest(values)
+    scale = _largest(bar) / np.where(size == 0, 1, size)  # of such quotients
+    unknown = _apart(plain(slopes), scale) | _apart(plain(bar)) | (zero & kink)[..., None] | varied
+    if must_vanish:
+        unknown |= np.not_equal(plain(slopes), 0)[..., None]
+    unknown = pairs & unknown
+    unknown |= pairs & np.eye(n, dtype=bool) & np.any(unknown, -1, keepdims=True)
+    if unknown.any():
+        _warn(name, unknown, "the second derivative of what is made of them")
+    f = np.broadcast_to(slopes[..., None], pairs.shape)
+    return np.where(pairs, np.where(unknown, np.nan, f), 0)
 
 
 def _with_diagonal(matrix, diagonal):
@@ -150,7 +273,10 @@ def _eigh_vjp(bar, output, x, UPLO="L"):
     So Ā = V (diag λ̄ + F ∘ Vᴴ V̄) Vᴴ, of which NumPy reads one triangle (Giles, 2008).
     """
     (values, v), (values_bar, v_bar) = output, bar
+    if unused(v_bar):
+        return _from_eigenvalues("eigh", values_bar, values, x, UPLO, v)
     f = _reciprocal(_differences(values), _largest(values), values.shape[-1])
+    f = _told(f, "eigh", values, _equal(values), values_bar, v_bar)
     inner = np.matmul(_adjoint(v), v_bar)
     _refuse(np.imag(_diagonal(inner)), v_bar, "the phases of eigenvectors")
     inner = _with_diagonal(f * inner, values_bar)
@@ -160,8 +286,25 @@ def _eigh_vjp(bar, output, x, UPLO="L"):
 @textbook
 def _eigvalsh_vjp(bar, output, x, UPLO="L"):
     """Ā = V diag(λ̄) Vᴴ: that of eigh."""
-    _, v = np.linalg.eigh(x, UPLO)
-    return to_triangle(np.matmul(v * bar[..., None, :], _adjoint(v)), UPLO.upper() == "U")
+    return _from_eigenvalues("eigvalsh", bar, output, x, UPLO)
+
+
+def _from_eigenvalues(name, bar, values, x, UPLO, v=None):
+    """V diag(λ̄) Vᴴ. It changes by V (F ∘ Vᴴ dA V) Vᴴ, where F_ij = (λ̄_j - λ̄_i) / (λ_j - λ_i).
+
+    Vectors of a decomposition of its own, not used with its values, give that but for equal pairs.
+    """
+    if v is None or type(v) is Tensor:
+        _, v = np.linalg.eigh(x, UPLO)
+    upper = UPLO.upper() == "U"
+
+    def between(f, bar):
+        fixed = plain(v)
+        inner = f * np.matmul(np.matmul(_adjoint(fixed), bar), fixed)
+        return to_triangle(np.matmul(np.matmul(fixed, inner), _adjoint(fixed)), upper)
+
+    whole = np.matmul(v * bar[..., None, :], _adjoint(v))
+    return to_triangle(_parted(name, whole, bar, values, x, _equal(values), between), upper)
 
 
 primitive(np.linalg.eigh).defvjp(_eigh_vjp)
@@ -181,10 +324,13 @@ def _eig_vjp(bar, output, x):
     Where eigenvectors coincide (a defective matrix) there is no derivative.
     """
     (values, v), (values_bar, v_bar) = output, bar
+    if unused(v_bar):
+        return _from_any_eigenvalues("eig", values_bar, values, x, v)
     f = _reciprocal(_differences(values), _largest(values), values.shape[-1])
+    f = _told(f, "eig", values, _equal(values), values_bar, v_bar)
     s = np.sum(_conjugated(v) * v_bar, -2, keepdims=True)
     w = v_bar - np.real(s) * v
-    if v.dtype.kind == "c":
+    if v.dtype.kind == "c" and v.size:
         size = np.abs(plain(v))
         top = np.arange(v.shape[-1])[:, None] == np.argmax(size, -2)[..., None, :]
         w = w - np.where(top, 1j * np.imag(s) / np.where(top, np.real(v), 1), 0)
@@ -195,8 +341,14 @@ def _eig_vjp(bar, output, x):
 @textbook
 def _eigvals_vjp(bar, output, x):
     """Ā = V⁻ᴴ diag(λ̄) Vᴴ: that of eig."""
-    _, v = np.linalg.eig(x)
-    return np.linalg.solve(_adjoint(v), bar[..., :, None] * _adjoint(v))
+    return _from_any_eigenvalues("eigvals", bar, output, x)
+
+
+def _from_any_eigenvalues(name, bar, values, x, v=None):
+    if v is None or type(v) is Tensor:
+        _, v = np.linalg.eig(x)
+    whole = np.linalg.solve(_adjoint(v), bar[..., :, None] * _adjoint(v))
+    return _parted(name, whole, bar, values, x, _equal(values))
 
 
 primitive(np.linalg.eig).defvjp(_eig_vjp)
@@ -226,6 +378,8 @@ def _svd_vjp(bar, output, x, full_matrices=True):
     """
     (u, s, vh), (u_bar, s_bar, vh_bar) = output, bar
     k, n = s.shape[-1], max(x.shape[-2:])
+    if unused(u_bar) and unused(vh_bar):
+        return _from_singular_values("svd", s_bar, s, x, u[..., :k], vh[..., :k, :])
     v, v_bar = _adjoint(vh), _adjoint(vh_bar)
     u_bar, u = _without_complement(u_bar, u, k), u[..., :k]
     v_bar, v = _without_complement(v_bar, v, k), v[..., :k]
@@ -236,7 +390,8 @@ def _svd_vjp(bar, output, x, full_matrices=True):
     _refuse(_diagonal(a + b), np.concatenate([u_bar, v_bar], -2), "the phases of singular vectors")
     t = (a + b) * _reciprocal(_differences(s), largest, n)
     t = (t + (a - b) * _reciprocal(s[..., None, :] + s[..., :, None], largest, n)) / 2
-    t = _with_diagonal(t, np.where(inverse[..., 0, :] == 0, 0, s_bar))
+    t = _with_diagonal(t, np.where(_zero(s, n), 0, s_bar))
+    t = t * _told(1, "svd", s, _equal_or_zero(s, n), s_bar, u_bar, v_bar)
     x_bar = np.matmul(np.matmul(u, t), _adjoint(v))
     if x.shape[-2] > k:
         outside = (u_bar - np.matmul(u, uu)) * inverse
@@ -248,11 +403,36 @@ def _svd_vjp(bar, output, x, full_matrices=True):
 
 
 @textbook
-def _svdvals_vjp(bar, s, x):
+def _svdvals_vjp(bar, output, x):
     """Ā = U diag(s̄) Vᴴ: that of svd."""
-    u, s, vh = np.linalg.svd(x, full_matrices=False)
-    vanishes = _reciprocal(plain(s), _largest(s)[..., 0], max(x.shape[-2:])) == 0
-    return np.matmul(u * np.where(vanishes, 0, bar)[..., None, :], vh)
+    return _from_singular_values("svdvals", bar, output, x)
+
+
+def _from_singular_values(name, bar, s, x, u=None, vh=None):
+    """U diag(s̄) Vᴴ, where s is not 0. It changes as U and V do, but for what lies between equal s,
+    as with eigenvalues for the Hermitian part of Uᴴ dA V; and but for the part of dA that U and V
+    for s > 0 leave, whose factor is the limit ∂s̄/∂s of s̄ / s.
+    """
+    if u is None or type(u) is Tensor:
+        u, _, vh = np.linalg.svd(x, full_matrices=False)
+    n = max(x.shape[-2:])
+    zero = _zero(s, n)
+
+    def between(f, bar):
+        left, right = plain(u), _adjoint(plain(vh))
+        inner = np.matmul(np.matmul(_adjoint(left), bar), right)
+        pairs = np.where(zero[..., None], 0, f / 2) * (inner + _adjoint(inner))
+        lacking = np.matmul(np.matmul(left, pairs), _adjoint(right))
+        if not zero.any():
+            return lacking
+        left, right = (np.where(zero[..., None, :], 0, vectors) for vectors in (left, right))
+        rest = bar - np.matmul(left, np.matmul(_adjoint(left), bar))
+        rest = rest - np.matmul(np.matmul(rest, right), _adjoint(right))
+        factor = np.sum(np.diagonal(f, 0, -2, -1), -1) / np.maximum(np.sum(zero, -1), 1)
+        return lacking + factor[..., None, None] * rest
+
+    whole = np.matmul(u * np.where(zero, 0, bar)[..., None, :], vh)
+    return _parted(name, whole, bar, s, x, _equal_or_zero(s, n), between)
 
 
 svd = primitive(np.linalg.svd)
@@ -274,5 +454,6 @@ def _svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     order = np.flip(np.argsort(np.abs(plain(values))), -1)
     values = np.take_along_axis(values, order, -1)
     u = np.take_along_axis(vectors, order[..., None, :], -1)
-    vh = _adjoint(u * np.copysign(1.0, plain(values))[..., None, :])
-    return SVDResult(u, np.abs(values), vh)
+    signs = np.copysign(np.ones_like(plain(values)), plain(values))
+    # so that u · s · vh has its derivative also where an eigenvalue is 0
+    return SVDResult(u, values * signs, _adjoint(u * signs[..., None, :]))

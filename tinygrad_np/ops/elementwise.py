@@ -19,6 +19,7 @@ import math
 import numpy as np
 
 from ..core.primitive import discrete, implements, plain, primitive
+from .kinks import at_kinks, jumps, may_vary, over
 
 # Arithmetic
 
@@ -67,10 +68,17 @@ primitive(np.fmod).defvjp(
 primitive(np.negative).defvjp(lambda g, y, x: -g)
 primitive(np.reciprocal).defvjp(lambda g, y, x: -g * y * y)
 primitive(np.square).defvjp(lambda g, y, x: g * (2 * x))
-# g x / √(x² + y²): a kink at (0, 0), where the gradient is taken as 0
+
+
+def _hypot_vjp(g, z, x, y):
+    """g x / √(x² + y²): a kink at (0, 0), where the gradient is taken as 0."""
+    warning = "np.hypot has no second derivative at (0, 0)"
+    return at_kinks(g * over(x, z), g, z, x, y, bend=np.multiply, warning=warning)
+
+
 primitive(np.hypot).defvjp(
-    lambda g, z, x, y: g * x / np.where(z == 0, 1, z),
-    lambda g, z, x, y: g * y / np.where(z == 0, 1, z),
+    _hypot_vjp,
+    lambda g, z, x, y: _hypot_vjp(g, z, y, x),
 )
 
 
@@ -164,8 +172,13 @@ primitive(np.arctan).defvjp(lambda g, y, x: g / (1 + x * x))
 def _arctan2_vjp(g, z, x, y):
     """g y / (x² + y²), the squares of which can't overflow; 0 at (0, 0), where all angles meet."""
     r = np.hypot(x, y)
-    r = np.where(np.equal(r, 0), 1, r)
-    return g * (y / r) / r
+    zero = np.equal(plain(r), 0)
+    gradient = g * over(y, r) / np.where(zero, 1, r)
+    return jumps(
+        *(gradient, z, x, y),
+        where=lambda: zero & may_vary(g),
+        warning="np.arctan2 has no derivative at (0, 0)",
+    )
 
 
 primitive(np.arctan2).defvjp(
@@ -207,11 +220,19 @@ for _choice in (np.maximum, np.minimum, np.fmax, np.fmin):
         lambda g, z, x, y: _choice_vjp(g, z, y, x),
     )
     _operation.uses, _operation.chooses = _attained, True
-primitive(np.absolute).defvjp(
-    # sign(x) for real x; conj(z)/|z| for complex z, which is 0 at 0 like sign
-    lambda g, y, x: g * (np.conj(x) / np.where(y == 0, 1, y) if x.dtype.kind == "c" else np.sign(x))
-)
-primitive(np.fabs).defvjp(lambda g, y, x: g * np.sign(x))
+
+
+def _absolute_vjp(g, y, x):
+    """g sign(x) for real x; g conj(z) / |z| for complex z, which is 0 at 0 like sign."""
+    warning = "np.abs and np.fabs have no second derivative at 0"
+    if x.dtype.kind != "c":
+        return at_kinks(g * np.sign(x), g, y, x, bend=np.multiply, corner=True, warning=warning)
+    gradient = g * over(np.conj(x), y)
+    return at_kinks(gradient, g, y, x, bend=lambda c, v: c * np.conj(v), warning=warning)
+
+
+primitive(np.absolute).defvjp(_absolute_vjp)
+primitive(np.fabs).defvjp(_absolute_vjp)
 # What is not chosen gets a cotangent of 0, and the elementwise operations that it was made by pass
 # on 0: `np.where(x > 0, np.sqrt(x), 0)` has the derivative 0 for x < 0, whatever that of the square
 # root is there. The walk over the tape sees to it, through all that moves or adds up elements.
@@ -311,7 +332,13 @@ primitive(np.conjugate).defvjp(lambda g, y, z: np.conjugate(g))
 def _sign_vjp(g, y, z):
     """y = z / |z| only turns, dy = i y Im(y* dz) / |z|: the VJP is i y* Im(g y) / |z|, 0 at 0."""
     size = np.abs(z)
-    return 1j * np.conjugate(y) * np.imag(g * y) / np.where(np.equal(size, 0), 1, size)
+    zero = np.equal(plain(size), 0)
+    gradient = 1j * np.conjugate(y) * np.imag(g * y) / np.where(zero, 1, size)
+    return jumps(
+        *(gradient, y, z),
+        where=lambda: zero & may_vary(g),
+        warning="np.sign of complex numbers has no derivative at 0",
+    )
 
 
 _sign = primitive(np.sign)

@@ -8,8 +8,9 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..core.primitive import discrete, implements, primitive
+from ..core.primitive import discrete, implements, plain, primitive
 from ..core.transforms import vjp
+from .kinks import at_kinks, jumps, over
 from .reductions import _expand, _extremum_vjp
 
 
@@ -21,13 +22,31 @@ def _norm_vjp(g, y, x, ord=None, axis=None, keepdims=False):
     """
     if ord == 0 or not x.size:
         return 0
+    expand = functools.partial(_expand, x=x, axis=axis, keepdims=keepdims)
+    round_, corner = ord in (None, 2, "fro", "f"), ord in (1, np.inf, -np.inf)
+    gradient = _gradient(g, y, x, ord, axis, keepdims)
+    if not (round_ or corner) and ord < 2:
+        gradient = jumps(
+            *(gradient, y, x),
+            where=lambda: np.equal(plain(x), 0) & np.not_equal(plain(expand(g * y)), 0),
+            warning=f"np.linalg.norm of order {ord} has no second derivative where an element is 0",
+        )
+    return at_kinks(
+        *(gradient, g, y, x),
+        bend=(lambda c, v: expand(c) * np.conjugate(v)) if round_ else None,
+        corner=corner,
+        spread=lambda part: np.broadcast_to(expand(part), x.shape),
+        group=lambda hit: np.any(hit, axis=axis, keepdims=True),
+        warning="np.linalg.norm has no second derivative at 0",
+    )
+
+
+def _gradient(g, y, x, ord, axis, keepdims):
     if ord in (np.inf, -np.inf):
         size = np.abs(x)
-        direction = np.conjugate(x) / np.where(np.equal(size, 0), 1, size)
-        return direction * _extremum_vjp(g, y, size, axis, keepdims=keepdims)
+        return over(np.conjugate(x), size) * _extremum_vjp(g, y, size, axis, keepdims=keepdims)
     g, y = _expand(g, x, axis, keepdims), _expand(y, x, axis, keepdims)
-    zero = np.equal(y, 0)
-    u = np.where(zero, 0, x) / np.where(zero, 1, y)
+    u = over(x, y)
     if ord in (None, 2, "fro", "f"):
         return g * np.conjugate(u)
     # |u|² is smooth, |u| is not: so an even p has derivatives of every order.

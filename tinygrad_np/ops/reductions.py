@@ -14,6 +14,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.primitive import implements, plain, primitive
 from ..core.tensor import Tensor
+from .kinks import at_kinks, over
 
 
 def _expand(g, x, axis, keepdims):
@@ -120,7 +121,15 @@ def _std_vjp(g, y, x, mean=None, **options):
 
     Where all elements are equal the root has a kink; the gradient there is taken as 0.
     """
-    return _var_vjp(g / (2 * np.where(np.greater(y, 0), y, 1)), y, x, mean, **options)
+    axis, keepdims = options.get("axis"), options.get("keepdims", False)
+    return at_kinks(
+        _var_vjp(over(g / 2, np.where(np.greater(y, 0), y, 0)), y, x, mean, **options),
+        *(g, y, x if mean is None else x - mean),
+        bend=lambda c, v: _var_vjp(c / 2, y, v, None if mean is None else 0, **options),
+        spread=lambda part: np.broadcast_to(_expand(part, x, axis, keepdims), x.shape),
+        group=lambda hit: np.any(hit, axis=axis, keepdims=True),
+        warning="np.std and np.nanstd have no second derivative where all elements are equal",
+    )
 
 
 def _cumsum_vjp(g, y, x, axis=None, dtype=None, out=None):
