@@ -184,7 +184,7 @@ def _eig_vjp(bar, output, x):
     f = _reciprocal(_differences(values), _largest(values), values.shape[-1])
     s = np.sum(_conjugated(v) * v_bar, -2, keepdims=True)
     w = v_bar - np.real(s) * v
-    if v.dtype.kind == "c":
+    if v.dtype.kind == "c" and v.size:
         size = np.abs(plain(v))
         top = np.arange(v.shape[-1])[:, None] == np.argmax(size, -2)[..., None, :]
         w = w - np.where(top, 1j * np.imag(s) / np.where(top, np.real(v), 1), 0)

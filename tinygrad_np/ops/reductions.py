@@ -248,9 +248,8 @@ def _cumulative(function, running, start):
         return np.concatenate([np.full(shape, start, y.dtype), y], axis)
 
 
-if hasattr(np, "cumulative_sum"):  # since NumPy 2.1
-    _cumulative(np.cumulative_sum, np.cumsum, 0)
-    _cumulative(np.cumulative_prod, np.cumprod, 1)
+_cumulative(np.cumulative_sum, np.cumsum, 0)
+_cumulative(np.cumulative_prod, np.cumprod, 1)
 
 
 @implements(np.average)
