@@ -38,13 +38,13 @@ _SIMPLE = [
         "nancumsum nancumprod cumulative_sum cumulative_prod argmax argmin nanargmax nanargmin "
         "argsort argwhere nonzero flatnonzero count_nonzero any all sort sort_complex lexsort "
         "ravel squeeze copy atleast_1d atleast_2d atleast_3d diff ediff1d flip flipud unwrap "
-        "trapezoid diag diagflat ndim shape size array_repr array_str array2string zeros_like "
-        "ones_like empty_like unique unique_all unique_counts unique_inverse unique_values "
-        "result_type min_scalar_type common_type average gradient corrcoef poly polyder polyint "
-        "roots vander trim_zeros ix_ meshgrid broadcast_arrays histogram histogram_bin_edges "
-        "packbits unpackbits tril triu array asarray asanyarray ascontiguousarray asfortranarray "
-        "matrix asarray_chkfinite require asmatrix isfortran frombuffer from_dlpack broadcast "
-        "nditer ndenumerate",
+        "trapezoid trapz diag diagflat ndim shape size array_repr array_str array2string "
+        "zeros_like ones_like empty_like unique unique_all unique_counts unique_inverse "
+        "unique_values result_type min_scalar_type common_type average gradient corrcoef poly "
+        "polyder polyint roots vander trim_zeros ix_ meshgrid broadcast_arrays histogram "
+        "histogram_bin_edges packbits unpackbits tril triu array asarray asanyarray "
+        "ascontiguousarray asfortranarray matrix asarray_chkfinite require asmatrix isfortran "
+        "frombuffer from_dlpack broadcast nditer ndenumerate",
         (N, (4,)),
     ),
     (
@@ -63,9 +63,9 @@ _SIMPLE = [
         "copysign nextafter heaviside less less_equal greater greater_equal equal not_equal "
         "isclose allclose array_equal array_equiv logical_and logical_or logical_xor bitwise_and "
         "bitwise_or bitwise_xor left_shift right_shift gcd lcm convolve correlate outer inner vdot "
-        "dot kron append polyadd polysub polymul may_share_memory shares_memory isin intersect1d "
-        "setdiff1d setxor1d union1d vecdot matmul linalg.vecdot linalg.outer linalg.matmul "
-        "histogram2d",
+        "dot kron append polyadd polysub polymul may_share_memory shares_memory isin in1d "
+        "intersect1d setdiff1d setxor1d union1d vecdot matmul linalg.vecdot linalg.outer "
+        "linalg.matmul histogram2d",
         (N, (3,), (3,)),
     ),
     ("divide remainder fmod floor_divide divmod", (N, (2, 3)), (P, (3,))),

@@ -239,7 +239,7 @@ DISCRETE = {
     "closeness": lambda x: np.isclose(x, x + 1e-12),
     "floor": np.floor,
     "comparisons": lambda x: (np.less(x, 0, where=True), np.logical_and.reduce(x > 0, axis=0)),
-    "rounding": lambda x: (np.fix(x), np.around(x, 1), x.round(1), np.trunc(x), np.rint(x)),
+    "rounding": lambda x: (np.around(x, 1), x.round(1), np.trunc(x), np.rint(x)),
     "the whole part": lambda x: np.modf(x)[1],
     "the exponent": lambda x: np.frexp(x)[1],
     "sign": np.sign,

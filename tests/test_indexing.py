@@ -240,8 +240,13 @@ ERRORS = {
     "select without conditions": (lambda t: np.select([], [t]), ValueError, "length"),
     "diag of layers": (lambda t: np.diag(t[None]), ValueError, "one or two axes"),
     "piecewise of too few": (lambda t: np.piecewise(t, [t > 0], []), ValueError, "conditions"),
-    "trim_zeros nowhere": (lambda t: np.trim_zeros(t, "x"), ValueError, "unexpected character"),
 }
+if np.lib.NumpyVersion(np.__version__) >= "2.2.0":
+    ERRORS["trim_zeros nowhere"] = (
+        lambda t: np.trim_zeros(t, "x"),
+        ValueError,
+        "unexpected character",
+    )
 
 
 @pytest.mark.parametrize("name", ERRORS)

@@ -27,7 +27,10 @@ NO_ARRAYS = {
     "np.emath": "",
 }
 # What a tensor leaves to its `.data`: matters of memory.
-MEMORY = "base byteswap ctypes device dump dumps flags getfield itemsize strides to_device tofile"
+MEMORY = (
+    "base byteswap ctypes device dump dumps flags getfield itemsize strides to_device tofile "
+    "tostring"
+)
 BUILT_IN = sorted(primitives, key=lambda op: op.name)  # before any test makes others
 CALLED = {id(f) for f, *_ in CALLS.values()}
 
@@ -47,7 +50,7 @@ def test_everything_public_is_called(module):
 
 def test_every_attribute_of_arrays_is_called_or_refused():
     for name in dir(np.ndarray):
-        if not name.startswith("_"):
+        if not name.startswith("_") and hasattr(np.eye(2), name):
             told = "data dtype item nbytes ndim shape size tobytes tolist".split()
             assert f"ndarray.{name}" in CALLS or name in MEMORY.split() or name in told, name
             assert hasattr(tg.Tensor, name) == (name not in MEMORY.split()), name

@@ -1,5 +1,8 @@
 """Keywords (`where=`, `dtype=`) and methods (`np.add.reduce`) of universal functions."""
 
+import functools
+import itertools
+
 import numpy as np
 import pytest
 
@@ -9,6 +12,7 @@ from tests.cases import agrees_with_numpy, holds, is_plain, makers, slopes, tens
 N, P, U, C = makers(2)
 MASK = np.array([[True, False, True], [False, True, True]])
 X = N(2, 3)
+P23 = P(2, 3)
 
 CASES = {
     # keywords
@@ -31,7 +35,6 @@ CASES = {
         N(2, 3),
     ),
     "subtract.reduce": (lambda x: np.subtract.reduce(x, 1)[0] * np.divide.reduce(x), P(2, 3)),
-    "power.reduce": (lambda x: np.power.reduce(x, -1, keepdims=True), P(2, 3)),
     "hypot.reduce": (lambda x: np.hypot.reduce(x, (0, -1), where=MASK[..., None]), N(2, 3, 2)),
     "hypot.reduce to the end": (lambda x: np.hypot.reduce(x, None) ** 3, N(2, 3)),
     "add.accumulate": (lambda x: np.add.accumulate(x) * np.multiply.accumulate(x, 1), N(2, 3)),
@@ -40,6 +43,8 @@ CASES = {
     "add.reduceat": (lambda x: np.add.reduceat(x, [0, 3, 1, 4], 1) ** 2, N(2, 5)),
     "multiply.reduceat": (lambda x: np.multiply.reduceat(x, [1, 3]), N(5, 2)),
     "maximum.reduceat": (lambda x: np.maximum.reduceat(x, [0, 2]), N(5)),
+    "reduceat nothing": (lambda x: np.multiply.reduceat(x, []), N(5)),
+    "reduce a number": (lambda x: np.hypot.reduce(x) * np.subtract.reduce(x), N()),
     "multiply.outer": (np.multiply.outer, N(2), N(3, 2)),
     "hypot.outer": (lambda x, y: np.hypot.outer(x, y) * np.add.outer([1.0, 2], y), N(2), N(3)),
     "outer with a number": (lambda x: np.subtract.outer(x, 2) * np.power.outer(2.0, x), N(3)),
@@ -49,6 +54,94 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_values_and_derivatives(name):
     holds(*CASES[name])
+
+
+METHODS = {
+    # name: (for an array and an axis, for the numbers of a column)
+    "reduce": (lambda f, x, axis: f.reduce(x, axis), lambda f, c: functools.reduce(f, c)),
+    "reduce initial": (
+        lambda f, x, axis: f.reduce(x, axis, initial=2, keepdims=True),
+        lambda f, c: [functools.reduce(f, c, f.reduce(c).dtype.type(2))],
+    ),
+    "reduce where": (
+        lambda f, x, axis: f.reduce(x, axis, initial=2, where=np.real(x) > 1),
+        lambda f, c: functools.reduce(f, c[np.real(c) > 1], f.reduce(c).dtype.type(2)),
+    ),
+    "accumulate": (
+        lambda f, x, axis: f.accumulate(x, axis),
+        lambda f, c: [*itertools.accumulate(c, f)],
+    ),
+    "reduceat": (
+        lambda f, x, axis: f.reduceat(x, [0, x.shape[axis] - 1, x.shape[axis] // 2], axis),
+        lambda f, c: [functools.reduce(f, p) for p in (c[:-1], c[-1:], c[len(c) // 2 :])],
+    ),
+}
+
+
+def takes(ufunc, of_array, kind):
+    try:
+        return of_array(ufunc, np.ones(2, kind), 0).dtype.kind != "b"
+    except TypeError:
+        return False
+
+
+CALLS = {  # of each method of each function of two numbers: the dtypes that it takes
+    f"{ufunc.__name__}.{name}": (ufunc, *methods, kinds)
+    for ufunc, (name, methods) in itertools.product(vars(np).values(), METHODS.items())
+    if isinstance(ufunc, np.ufunc) and (ufunc.nin, ufunc.nout, ufunc.signature) == (2, 1, None)
+    if (kinds := [kind for kind in "efdgFDhil" if takes(ufunc, methods[0], kind)])
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # where integers overflow
+@pytest.mark.parametrize("name", CALLS)
+def test_methods_go_from_number_to_number(name):
+    """NumPy's own don't everywhere: with AVX-512, `np.power.reduce([2.0, 3, 2])` is 2.0 ** 2."""
+    ufunc, of_array, of_column, kinds = CALLS[name]
+    rng = np.random.default_rng(0)
+    for kind, n in itertools.product(kinds, (2, 3, 9, 17)):
+        for shape, axis in (((n,), 0), ((n, 3), 0), ((3, n), -1), ((2, n, 3), 1)):
+            x = rng.uniform(0.6, 2.4, shape).astype(kind)
+            expected = np.apply_along_axis(lambda c: of_column(ufunc, c), axis, x)
+            found = of_array(ufunc, tg.Tensor(x, requires_grad=x.dtype.kind in "fc"), axis)
+            rtol = 200 * np.finfo(expected.dtype).eps if expected.dtype.kind in "fc" else 0
+            np.testing.assert_allclose(getattr(found, "data", found), expected, rtol)
+
+
+BY_HAND = {
+    # name: (a method, the same in single calls)
+    "power.reduce": (
+        lambda x: np.power.reduce(x, -1, keepdims=True),
+        lambda x: (x[:, :1] ** x[:, 1:2]) ** x[:, 2:],
+    ),
+    "power.reduce where": (
+        lambda x: np.power.reduce(x, 1, where=MASK, initial=2.0),
+        lambda x: np.stack([(2.0 ** x[0, 0]) ** x[0, 2], (2.0 ** x[1, 1]) ** x[1, 2]]),
+    ),
+    "arctan2.reduce": (
+        lambda x: np.arctan2.reduce(x.T),
+        lambda x: np.arctan2(np.arctan2(x[:, 0], x[:, 1]), x[:, 2]),
+    ),
+    "power.reduceat": (
+        lambda x: np.power.reduceat(x, [0, 2, 1], 1),
+        lambda x: np.stack([x[:, 0] ** x[:, 1], x[:, 2], x[:, 1] ** x[:, 2]], 1),
+    ),
+    "power.accumulate": (
+        lambda x: np.power.accumulate(x[0]),
+        lambda x: np.stack([x[0, 0], x[0, 0] ** x[0, 1], (x[0, 0] ** x[0, 1]) ** x[0, 2]]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_values_and_derivatives_are_those_of_single_calls(name):
+    method, calls = BY_HAND[name]
+    for of in (
+        lambda f: f(*tensors(P23)).data,
+        lambda f: tg.jacobian(f)(P23),
+        lambda f: tg.jacobian(tg.jacobian(f))(P23),
+    ):
+        np.testing.assert_allclose(of(method), of(calls), rtol=1e-12)
 
 
 def test_a_lower_precision_may_be_asked_for():

@@ -103,7 +103,7 @@ def _matrix_norm(x, /, *, keepdims=False, ord="fro"):
 
 def _cond_vjp(g, y, x, p=None):
     """That of the quotient, or the product, that it is; singular matrices have none."""
-    return vjp(functools.partial(_cond, p=p), x)[1](g)[0]
+    return vjp(functools.partial(_cond, p=p), x)[1](np.real(g))[0]  # complex before NumPy 2.2
 
 
 def _cond(x, p):

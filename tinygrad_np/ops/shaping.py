@@ -84,7 +84,7 @@ def _reshape(a, shape, order="C", *, copy=None):
             f'np.reshape: order={order!r} depends on how an array lies in memory; pass "C" or "F"'
         )
     if copy is False:
-        np.reshape(plain(a), shape, order, copy=False)  # raises where it can't be done
+        np.reshape(plain(a), shape, order=order, copy=False)  # raises where it can't be done
     return reshape(a, shape) if order == "C" else reshape(a, shape, order=order)
 
 

@@ -81,7 +81,13 @@ def _corrcoef(x, y=None, rowvar=True, *, dtype=None):
 # least to the greatest of the values, so that their edges, and the densities, move with these.
 
 # y_i = Σ w_k over all k with x_k = i
-primitive(np.bincount).defvjp(None, lambda g, y, x, weights, minlength=0: g[x])
+_bincount = primitive(np.bincount)
+_bincount.defvjp(None, lambda g, y, x, weights, minlength=0: g[x])
+
+
+@implements(np.bincount)
+def _bincount_by_keyword(x, /, weights=None, minlength=0):  # NumPy < 2.4 doesn't tell its arguments
+    return _bincount(x, weights, minlength)
 
 
 @primitive

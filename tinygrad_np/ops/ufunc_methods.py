@@ -99,8 +99,9 @@ def _outer(ufunc, a, b, **keywords):
 # Reductions y = f(… f(f(x₀, x₁), x₂) …, xₙ)
 
 
-def _folded(ufunc, x, axis, initial=None, where=True):
-    """The successive values along the axes, the slow way: one record for each."""
+def _folded(ufunc, x, axis, dtype, initial=None, where=True):
+    """The successive values along the axes, in a dtype, the slow way: one record for each."""
+    x = np.atleast_1d(x)  # a number has an axis 0 for reductions
     axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
     where = np.broadcast_to(where, x.shape)
     x, where = (np.moveaxis(a, axes, range(len(axes))) for a in (x, where))
@@ -110,13 +111,22 @@ def _folded(ufunc, x, axis, initial=None, where=True):
     if initial is None and (not rows or not where.all()):
         initial = ufunc.identity
     if initial is None:
-        values = [rows.pop(0)[0]]
+        values = [rows.pop(0)[0].astype(dtype)]
     else:
-        values = [np.broadcast_to(np.asarray(initial, x.dtype), x.shape[1:])]
+        values = [np.broadcast_to(np.asarray(initial, dtype), x.shape[1:])]
     for row, chosen in rows:
-        following = ufunc(values[-1], row)
-        values.append(following if chosen.all() else np.where(chosen, following, values[-1]))
+        if chosen.all():
+            values.append(ufunc(values[-1], row))
+        else:
+            following = ufunc(values[-1], row, where=chosen, out=None)
+            values.append(np.where(chosen, following, values[-1]))
     return values
+
+
+# NumPy's AVX-512 loops of these (https://github.com/numpy/numpy/pull/22240) take several steps at
+# once, as if none needed the one before it: `np.power.reduce` and `.reduceat` drop elements. The
+# shape, the dtype and the errors are right.
+_MISREDUCED = (np.power, np.arctan2, np.ldexp)
 
 
 @primitive(flops=_input_size)
@@ -125,12 +135,16 @@ def reduce(x, *, ufunc, axis, keepdims, **options):
 
     The VJP is that of those n calls.
     """
-    return ufunc.reduce(x, axis=axis, keepdims=keepdims, **options)
+    if ufunc not in _MISREDUCED:
+        return ufunc.reduce(x, axis=axis, keepdims=keepdims, **options)
+    with np.errstate(all="ignore"):
+        y = ufunc.reduce(x, axis=axis, keepdims=keepdims, **options)
+    return np.reshape(_folded(ufunc, x, axis, y.dtype, **options)[-1], y.shape)
 
 
 def _reduce_vjp(g, y, x, *, ufunc, axis, keepdims, **options):
     def last(x):
-        return np.reshape(_folded(ufunc, x, axis, **options)[-1], np.shape(g))
+        return np.reshape(_folded(ufunc, x, axis, y.dtype, **options)[-1], np.shape(g))
 
     return vjp(last, x)[1](g)[0]
 
@@ -196,7 +210,7 @@ def _accumulate_vjp(g, y, x, *, ufunc, axis):
         return g
 
     def values(x):
-        return np.stack(_folded(ufunc, x, axis), axis)
+        return np.stack(_folded(ufunc, x, axis, y.dtype), axis)
 
     return vjp(values, x)[1](g)[0]
 
@@ -222,20 +236,25 @@ def reduceat(x, *, ufunc, indices, axis, dtype):
     Where i ≥ j that is x[i] alone, and the last goes to the end. The VJP is that of those
     reductions.
     """
-    return ufunc.reduceat(x, indices, axis, dtype)
+    if ufunc not in _MISREDUCED:
+        return ufunc.reduceat(x, indices, axis, dtype)
+    with np.errstate(all="ignore"):
+        y = ufunc.reduceat(x, indices, axis, dtype)
+    return _parts(x, ufunc, indices, axis, y.dtype) if y.size else y
 
 
-def _reduceat_vjp(g, y, x, *, ufunc, indices, axis, dtype):
-    def parts(x):
-        x = np.moveaxis(x, axis, 0)
-        ends = [*indices[1:], len(x)]
-        rows = [
-            ufunc.reduce(x[i : max(j, i + 1)], dtype=dtype)
-            for i, j in zip(indices, ends, strict=True)
-        ]
-        return np.moveaxis(np.stack(rows), 0, axis)
+def _parts(x, ufunc, indices, axis, dtype):
+    x = np.moveaxis(x, axis, 0)
+    ends = [*indices[1:], len(x)]
+    rows = [
+        _reduce(ufunc, x[i : max(j, i + 1)], dtype=dtype)
+        for i, j in zip(indices, ends, strict=True)
+    ]
+    return np.moveaxis(np.stack(rows), 0, axis)
 
-    return vjp(parts, x)[1](g)[0]
+
+def _reduceat_vjp(g, y, x, **options):
+    return vjp(lambda x: _parts(x, **options), x)[1](g)[0] if y.size else np.zeros_like(x)
 
 
 reduceat.defvjp(_reduceat_vjp)
