@@ -22,7 +22,7 @@ __all__ = ["implementations", "or_compiled"]
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
-VECTOR_BYTES = 32  # what compiled code works on at a time
+VECTOR_BYTES = 32  # the least that compiled code works on at a time
 SMALL = 4096  # elements: no less is worth loading numba for
 
 
