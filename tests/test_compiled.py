@@ -151,6 +151,12 @@ def elementwise(count):
     return arguments
 
 
+def error_function(rng, dtype):
+    x = 3 * draw(rng, rng.integers(5000, 300_000), dtype=dtype)
+    x[:4] = np.nan, np.inf, -np.inf, -0.0
+    return (x,), {}
+
+
 def cross_entropy(rng, dtype):
     """Logits, some of which rule a class out, and probabilities that allow for that."""
     shape = tuple(rng.integers([20, 20, 10], [40, 30, 65]))
@@ -209,6 +215,7 @@ ARGUMENTS = {
     "depthwise.convolve": depthwise,
     "depthwise.convolve_input_gradient": depthwise_input_gradient,
     "depthwise.convolve_kernel_gradient": depthwise_kernel_gradient,
+    "erf.erf": error_function,
     "losses.softmax_cross_entropy": cross_entropy,
     "losses.softmax_cross_entropy_gradient": cross_entropy_gradient,
     "matmul.outer": outer,
