@@ -21,5 +21,6 @@ from . import (  # noqa: F401
     signals,
     sorting,
     statistics,
+    sums,
     ufunc_methods,
 )
