@@ -1,5 +1,6 @@
 """Activations, held against Keras in float64."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 
 import tinygrad_np as tg
 from tests.cases import agrees_with_tensorflow, holds, single
+from tinygrad_np.kernels import choice
+from tinygrad_np.ops.activations import erf
 
 rng = np.random.default_rng(2)
 LOGITS = rng.normal(size=(4, 5)) * 3
@@ -118,6 +121,30 @@ def test_bias_relu_names_a_bias_that_does_not_fit():
 def test_gelu_is_exact():
     tf = pytest.importorskip("tensorflow")
     agrees_with_tensorflow(tg.gelu, lambda x: x / 2 * (1 + tf.math.erf(x / np.sqrt(2))), LOGITS)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_erf_is_right_to_2_units_in_the_last_place(dtype, fast, monkeypatch):
+    if not fast:
+        monkeypatch.setattr(choice, "available", lambda: False)
+    tails = np.logspace(-40, 1, 4000)
+    x = np.concatenate([np.linspace(-7, 7, 9001), tails, -tails, np.linspace(0.98, 1.02, 999)])
+    x = np.asarray(x, dtype)
+    y, expected = erf(x), np.array([math.erf(value) for value in x.tolist()])
+    assert y.dtype == dtype
+    assert np.all(np.abs(y - expected) <= 2 * np.abs(np.spacing(expected.astype(dtype))))
+    special = np.array([np.inf, -np.inf, np.nan, 0.0, -0.0], dtype)
+    np.testing.assert_array_equal(erf(special), [1, -1, np.nan, 0, 0])
+    np.testing.assert_array_equal(np.signbit(erf(special[3:])), [False, True])
+
+
+def test_erf_takes_integers_and_any_layout_and_refuses_complex_numbers():
+    x = rng.normal(size=(3, 4, 5)).T[::-1]
+    np.testing.assert_array_equal(erf(x), erf(x.copy()))
+    assert erf(1) == erf(1.0) == erf(np.array([1]))[0]
+    with pytest.raises(TypeError, match="erf: x must be real, it is complex128"):
+        erf(1j)
 
 
 @pytest.mark.parametrize("name", ["relu", "elu", "hard_sigmoid", "softsign"])

@@ -151,6 +151,12 @@ def elementwise(count):
     return arguments
 
 
+def error_function(rng, dtype):
+    x = 3 * draw(rng, rng.integers(5000, 300_000), dtype=dtype)
+    x[:4] = np.nan, np.inf, -np.inf, -0.0
+    return (x,), {}
+
+
 def cross_entropy(rng, dtype):
     """Logits, some of which rule a class out, and probabilities that allow for that."""
     shape = tuple(rng.integers([20, 20, 10], [40, 30, 65]))
@@ -209,6 +215,7 @@ ARGUMENTS = {
     "depthwise.convolve": depthwise,
     "depthwise.convolve_input_gradient": depthwise_input_gradient,
     "depthwise.convolve_kernel_gradient": depthwise_kernel_gradient,
+    "erf.erf": error_function,
     "losses.softmax_cross_entropy": cross_entropy,
     "losses.softmax_cross_entropy_gradient": cross_entropy_gradient,
     "matmul.outer": outer,
@@ -238,11 +245,22 @@ def test_every_compiled_kernel_is_tested():
     assert ARGUMENTS.keys() == choice.PAYS.keys()
 
 
+IN_VECTORS = [name for name in ARGUMENTS if name.startswith(("convo", "depthwise", "winograd"))]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("name", ARGUMENTS)
-def test_compiled_agrees_with_numpy_and_with_itself_to_the_bit(name, seed, dtype, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "vector_bytes"),
+    [*((name, 32) for name in ARGUMENTS), *((name, 64) for name in IN_VECTORS)],
+)
+def test_compiled_agrees_with_numpy_and_with_itself_to_the_bit(
+    name, vector_bytes, seed, dtype, monkeypatch
+):
     pytest.importorskip("numba")
+    from tinygrad_np.kernels.compiled import simd
+
+    monkeypatch.setattr(simd, "WIDEST", vector_bytes)  # a narrower processor takes two registers
     if seed % 2:
         monkeypatch.setattr(windows, "BLOCK_BYTES", 1000)  # many blocks
     module, function = name.split(".")
@@ -268,6 +286,42 @@ def test_equal_windows_have_equal_outputs_wherever_they_stand():
     static = {"stride": (1, 1), "padding": ((0, 0),) * 2, "dilation": (1, 1), "groups": 1}
     y = convolve(x, kernel, None, **static)
     np.testing.assert_array_equal(y, np.broadcast_to(y[0, 0, 0], y.shape))
+
+
+def test_vectors_are_as_wide_as_the_processor_has_them_and_the_array_allows():
+    pytest.importorskip("numba")
+    from tinygrad_np.kernels.compiled.simd import FEATURES, vector_type
+
+    wide = 16 if "+avx512f" in FEATURES.split(",") else 8
+    f4 = np.dtype(np.float32)
+    assert [vector_type(f4, n).shape for n in (8, 16, 24, 64)] == [(8,), (wide,), (8,), (wide,)]
+    assert vector_type(np.dtype(np.float64), 12).shape == (4,)
+
+
+def test_versions_for_two_widths_are_kept_on_disk_side_by_side(tmp_path):
+    pytest.importorskip("numba")
+    program = """if True:
+        import sys
+        import numpy as np
+        from tinygrad_np.kernels.compiled import convolution, simd
+
+        simd.WIDEST = int(sys.argv[1])
+        x, kernel = np.ones((2, 9, 9, 4), "f4"), np.ones((3, 3, 4, 32), "f4")
+        static = {"stride": (1, 1), "padding": ((0, 0),) * 2, "dilation": (1, 1), "groups": 1}
+        assert (convolution.convolve(x, kernel, None, **static) == 36).all()
+        print(sum(convolution._convolve.stats.cache_hits.values()))
+    """
+    hits = [
+        subprocess.run(
+            [sys.executable, "-c", program, width],
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for width in ("32", "64", "32", "64")
+    ]
+    assert hits == ["0", "0", "1", "1"]
 
 
 def test_the_environment_switches_compiled_kernels_off_and_show_config_says_so():

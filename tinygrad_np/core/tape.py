@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..kernels.sums import sum_over
 from . import display
 from .constants import Guard, check_unchanged
-from .tensor import Tensor
+from .tensor import Tensor, rules
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -460,7 +461,8 @@ def _like_input(cotangent: Any, data: np.ndarray, record: Record, position: int)
         shape = cotangent.shape
         lengths = {n for value in (*record.outputs, *record.args) for n in np.shape(value)}
         if axes and lengths.issuperset(shape[axis] for axis in axes):
-            cotangent = np.sum(cotangent, axis=axes, keepdims=True)
+            summed = rules[sum_over] if type(cotangent) is Tensor else sum_over
+            cotangent = summed(cotangent, axes=axes)
             cotangent = np.reshape(cotangent, cotangent.shape[extra:])
         if cotangent.shape != data.shape:
             raise ValueError(

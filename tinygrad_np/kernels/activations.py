@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from .choice import or_compiled
-from .matmul import column_sums
 from .memory import empty
+from .sums import column_sums
 from .threads import cut, get_num_threads, share
 
 __all__ = ["bias_relu", "relu", "where_positive", "where_positive_and_sums"]

@@ -22,7 +22,7 @@ __all__ = ["implementations", "or_compiled"]
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
-VECTOR_BYTES = 32  # what compiled code works on at a time
+VECTOR_BYTES = 32  # the least that compiled code works on at a time
 SMALL = 4096  # elements: no less is worth loading numba for
 
 
@@ -114,6 +114,7 @@ PAYS: dict[str, Callable[..., bool]] = {
     "depthwise.convolve_kernel_gradient": lambda x, g, kernel_shape, windows: _depthwise(
         x, g, windows=windows
     ),
+    "erf.erf": lambda x: _plain(x) and x.size >= SMALL,
     "losses.softmax_cross_entropy": _few_classes,
     "losses.softmax_cross_entropy_gradient": lambda g, logits, probabilities: (
         _few_classes(logits, probabilities) and g.dtype == logits.dtype

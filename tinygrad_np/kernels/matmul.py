@@ -8,13 +8,15 @@ Python's threads as well.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .choice import or_compiled
 from .memory import empty
-from .threads import cut, get_num_threads, share, single_threaded_blas
+from .threads import cut, get_num_threads, share
 
-__all__ = ["column_sums", "matmul", "outer"]
+__all__ = ["matmul", "outer"]
 
 # Multiplications. A smaller product is done sooner than another thread wakes up.
 SMALLEST_SHARED = 4_000_000
@@ -29,14 +31,18 @@ LONG_ROW = 4096
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """`np.matmul(a, b)`, in which a large product of two matrices is shared between the threads.
+    """`np.matmul(a, b)`, in which large products of matrices are shared between the threads.
+
+    A stack of matrices times one matrix is one product, of all their rows.
 
     >>> matmul(np.eye(2), np.array([[1.0, 2.0], [3.0, 4.0]]))
     array([[1., 2.],
            [3., 4.]])
     """
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != len(b):
-        return np.matmul(a, b)
+    if a.ndim != 2 or b.ndim != 2:
+        return _stacked(a, b)
+    if a.shape[1] != len(b):
+        return np.matmul(a, b)  # which says so
     if a.size * b.shape[1] <= LARGEST_UNSHARED:
         return np.matmul(a, b)
     dtype = np.result_type(a, b)
@@ -50,6 +56,29 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     else:
         parts = cut(len(a), pieces)
         share(lambda part: np.matmul(a[part], b, out=out[part]), parts)
+    return out
+
+
+def _stacked(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    if a.ndim < 3 or b.ndim < 2 or a.shape[-1] != b.shape[-2]:
+        return np.matmul(a, b)
+    if b.ndim == 2:
+        rows = a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
+        return matmul(rows, b).reshape(*a.shape[:-1], b.shape[1])
+    each = a.shape[-2] * a.shape[-1] * b.shape[-1]
+    if a.shape[:-2] != b.shape[:-2] or a.size * b.shape[-1] <= LARGEST_UNSHARED:
+        return np.matmul(a, b)
+    out = empty((*a.shape[:-1], b.shape[-1]), np.result_type(a, b))
+    pieces = get_num_threads() if a.size * b.shape[-1] >= SMALLEST_SHARED else 1
+    if len(a) < pieces:
+        for one, other, product in zip(a, b, out, strict=True):
+            product[...] = matmul(one, other)
+    else:
+        share(
+            lambda part: np.matmul(a[part], b[part], out=out[part]),
+            cut(len(a), pieces),
+            multiplies=each > LARGEST_UNSHARED,
+        )
     return out
 
 
@@ -67,13 +96,3 @@ def outer(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     pieces = get_num_threads() if out.nbytes >= SMALLEST_SHARED_OUTER else 1
     share(work, cut(len(a), pieces), multiplies=False)
     return out
-
-
-def column_sums(a: np.ndarray) -> np.ndarray:
-    """The sum of the rows of a matrix, as a product with ones: several times faster than np.sum.
-
-    >>> column_sums(np.array([[1.0, 2.0], [3.0, 4.0]]))
-    array([4., 6.])
-    """
-    with single_threaded_blas():
-        return np.matmul(np.ones(len(a), a.dtype), a)

@@ -22,5 +22,6 @@ from . import (  # noqa: F401
     signals,
     sorting,
     statistics,
+    sums,
     ufunc_methods,
 )

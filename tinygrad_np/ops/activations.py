@@ -13,6 +13,7 @@ import numpy as np
 from ..arguments import REAL, checked
 from ..core.primitive import primitive
 from ..kernels import activations as kernels
+from ..kernels.erf import erf as error_function
 from .ufunc_methods import _reduce_logaddexp_vjp
 
 
@@ -233,16 +234,15 @@ def hard_swish(x):
     return x * hard_sigmoid(x)
 
 
-_erf = np.frompyfunc(math.erf, 1, 1)
-
-
 @primitive
 def erf(x):
-    """The error function 2/√π ∫₀ˣ e^-t² dt. The derivative is 2/√π · e^-x².
-
-    NumPy has none, so it is Python's, an element at a time.
-    """
-    return np.asarray(_erf(x), dtype=np.result_type(x))
+    """The error function 2/√π ∫₀ˣ e^-t² dt of real numbers. The derivative is 2/√π · e^-x²."""
+    x = np.asarray(x)
+    if x.dtype.kind == "c":
+        raise TypeError(f"erf: x must be real, it is {x.dtype}")
+    dtype = np.result_type(x, np.float16)
+    computed = np.float32 if dtype.itemsize <= 4 else np.float64
+    return error_function(np.asarray(x, computed, order="C")).astype(dtype, copy=False)
 
 
 erf.defvjp(lambda g, y, x: g * (2 / math.sqrt(math.pi) * np.exp(-x * x)))
@@ -254,7 +254,7 @@ def gelu(x, approximate=False):
 
     Args:
         x: any shape.
-        approximate: use Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, which is much faster here.
+        approximate: use Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2.
 
     Hendrycks, Gimpel, "Gaussian error linear units" (2016).
 

@@ -9,6 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..arguments import INTEGER, NOT_NEGATIVES, OPTIONAL_GENERATOR, checked
 from ..core.primitive import plain
+from .sums import mean_over
 
 
 @checked()
@@ -96,7 +97,7 @@ def layer_norm(x, gamma=None, beta=None, *, axis=-1, epsilon=1e-3):
     array([[-1.,  1.]])
     """
     axis = normalize_axis_index(axis, np.ndim(x), "layer_norm")
-    return _normalize("layer_norm", x, axis, axis, epsilon, gamma, beta)
+    return _normalize("layer_norm", x, axis, (axis,), epsilon, gamma, beta)
 
 
 def _normalize(name, x, axis, over, epsilon, gamma, beta, mean=None, variance=None):
@@ -113,10 +114,10 @@ def _normalize(name, x, axis, over, epsilon, gamma, beta, mean=None, variance=No
 
     if np.size(x) == 0:
         raise ValueError(f"{name}: x is empty, it has shape {np.shape(x)}")
-    mean = np.mean(x, axis=over, keepdims=True) if mean is None else along_axis("mean", mean)
+    mean = mean_over(x, axes=over) if mean is None else along_axis("mean", mean)
     centred = x - mean
     if variance is None:
-        variance = np.mean(np.square(centred), axis=over, keepdims=True)
+        variance = mean_over(np.square(centred), axes=over)
     else:
         variance = along_axis("variance", variance)
     y = centred / np.sqrt(variance + epsilon)

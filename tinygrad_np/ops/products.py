@@ -33,8 +33,8 @@ def _matmul_vjp_left(g, x, y):
     if np.ndim(y) == 1:
         return g[..., None] * y
     if np.ndim(x) == 1:
-        return np.matmul(y, g[..., None])[..., 0]
-    return np.matmul(g, _transposed(y))
+        return _matmul(y, g[..., None])[..., 0]
+    return _matmul(g, _transposed(y))
 
 
 def _matmul_vjp_right(g, x, y):
@@ -42,10 +42,10 @@ def _matmul_vjp_right(g, x, y):
     if np.ndim(x) == 1:
         return np.multiply(x, g) if np.ndim(y) == 1 else np.expand_dims(x, 1) * g[..., None, :]
     if np.ndim(y) == 1:
-        return np.matmul(_transposed(x), g[..., None])[..., 0]
+        return _matmul(_transposed(x), g[..., None])[..., 0]
     if np.ndim(y) == 2:  # one product for a whole stack, instead of a stack to be summed
-        return np.matmul(_rows(x).T, _rows(g))
-    return np.matmul(_transposed(x), g)
+        return _matmul(_rows(x).T, _rows(g))
+    return _matmul(_transposed(x), g)
 
 
 def _rows(x):
@@ -83,10 +83,11 @@ def _vecmat_vjp_matrix(g, x, a):
     return np.expand_dims(np.conjugate(x), -1) * g[..., None, :]
 
 
-def _product(ufunc, *vjps):
+def _product(ufunc, *vjps, forward=None):
     """Make a primitive of a product, with VJPs `vjp(g, x, y)` for core axes that come last."""
-    made = primitive(ufunc, flops=_product_flops)
+    made = primitive(forward or ufunc, name=ufunc.__name__, flops=_product_flops)
     made.defvjp(*(_along_axes(i, vjp) for i, vjp in enumerate(vjps)))
+    return implements(ufunc)(made)
 
 
 def _along_axes(i, vjp):
@@ -111,7 +112,11 @@ def _along_axes(i, vjp):
     return moved
 
 
-_product(np.matmul, _matmul_vjp_left, _matmul_vjp_right)
+def _matmul_forward(x1, x2, **options):
+    return np.matmul(x1, x2, **options) if options else matmul(np.asarray(x1), np.asarray(x2))
+
+
+_matmul = _product(np.matmul, _matmul_vjp_left, _matmul_vjp_right, forward=_matmul_forward)
 _product(np.vecdot, _vecdot_vjp_left, _vecdot_vjp_right)
 if hasattr(np, "matvec"):  # NumPy 2.2
     _product(np.matvec, _matvec_vjp_matrix, _matvec_vjp_vector)
@@ -137,7 +142,16 @@ def _dot_vjp_right(g, z, a, b, out=None):
     return np.moveaxis(np.tensordot(a, g, (axes, axes)), 0, -2)
 
 
-primitive(np.dot, flops=_product_flops).defvjp(_dot_vjp_left, _dot_vjp_right)
+def _dot_forward(a, b, out=None):
+    """A stack of matrices times a matrix is matmul's, too, for which np.dot has no BLAS."""
+    if out is None and np.ndim(a) > 2 and np.ndim(b) == 2:
+        return matmul(np.asarray(a), np.asarray(b))
+    return np.dot(a, b, out)
+
+
+_dot = primitive(_dot_forward, name="dot", flops=_product_flops)
+_dot.defvjp(_dot_vjp_left, _dot_vjp_right)
+implements(np.dot)(_dot)
 primitive(np.vdot, flops=lambda output, a, b: 2 * np.size(a)).defvjp(
     # Σ a* b, over all axes
     lambda g, z, a, b: np.conjugate(g * np.reshape(b, np.shape(a))),

@@ -6,10 +6,9 @@ import numpy as np
 
 from ..activations import SMALLEST_SHARED, by_parts
 from ..memory import empty
+from ..sums import GROUP
 from ..threads import cut, get_num_threads, share
 from .simd import jit
-
-ROWS = 128  # that are added up before they are added to the others
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -34,16 +33,16 @@ def where_positive_and_sums(g: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, n
     dx, shape = empty(g.shape, g.dtype), (-1, g.shape[-1])
     rows = [array.reshape(shape) for array in (dx, g, y)]
     parts = cut(len(rows[0]), 1 if dx.nbytes < SMALLEST_SHARED else 4 * get_num_threads())
-    sums = np.zeros((len(parts), g.shape[-1]), g.dtype)
+    sums = np.zeros((len(parts), g.shape[-1]))
     if len(parts) == 1:
         _where_positive_and_sums(sums[0], *rows)
-        return dx, sums[0]
+        return dx, sums[0].astype(g.dtype)
     share(
         lambda i: _where_positive_and_sums(sums[i], *(array[parts[i]] for array in rows)),
         range(len(parts)),
         multiplies=False,
     )
-    return dx, sums.sum(axis=0)
+    return dx, sums.sum(axis=0).astype(g.dtype)
 
 
 @jit
@@ -74,13 +73,13 @@ def _bias_relu(y, x, bias):
 def _where_positive_and_sums(sums, dx, g, y):
     zero = g.dtype.type(0)
     rows, columns = g.shape
-    few = np.zeros(columns, g.dtype)  # sums of sums lose less to rounding than long ones
+    few = np.zeros(columns, g.dtype)  # as in `kernels.sums`
     for i in range(rows):
         for k in range(columns):
             value = g[i, k] if y[i, k] > zero else zero
             dx[i, k] = value
             few[k] += value
-        if i % ROWS == ROWS - 1 or i == rows - 1:
+        if i % GROUP == GROUP - 1 or i == rows - 1:
             for k in range(columns):
                 sums[k] += few[k]
                 few[k] = zero

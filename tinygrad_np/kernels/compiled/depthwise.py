@@ -11,7 +11,7 @@ import numpy as np
 from ..memory import empty
 from ..threads import cut, get_num_threads, share, share_sum
 from ..windows import Sizes, Windows
-from .simd import VECTOR_BYTES, fill, fma, jit, load, store
+from .simd import fill, fma, jit, lanes, load, store, vector_type
 
 
 def convolve(
@@ -32,10 +32,11 @@ def convolve_kernel_gradient(
     x: np.ndarray, g: np.ndarray, kernel_shape: Sizes, windows: Windows
 ) -> np.ndarray:
     rows, columns = _pixels(windows)
+    vector = vector_type(g.dtype, g.shape[-1])
 
     def term(images: slice, out: np.ndarray) -> None:
         out[...] = 0
-        _add_kernel_gradient(out, x[images], g[images], rows, columns)
+        _add_kernel_gradient(vector, out, x[images], g[images], rows, columns)
 
     shape = (*windows.lengths, g.shape[-1])
     pieces = cut(len(x), get_num_threads())
@@ -77,6 +78,7 @@ def _dimensions(windows: Windows):
 def _summed(x, kernel, start, sizes, tables):
     y = empty((len(x), *sizes, x.shape[-1]), x.dtype)
     rows, columns = tables
+    vector = vector_type(x.dtype, x.shape[-1])
     threads = get_num_threads()
     if len(x) >= threads:
         todo = [(images, slice(0, sizes[0])) for images in cut(len(x), 4 * threads)]
@@ -85,42 +87,42 @@ def _summed(x, kernel, start, sizes, tables):
 
     def work(block: tuple[slice, slice]) -> None:
         images, part = block
-        _sum(y[images], x[images], kernel, start, rows, columns, part.start, part.stop)
+        _sum(vector, y[images], x[images], kernel, start, rows, columns, part.start, part.stop)
 
     share(work, todo, multiplies=False)
     return y
 
 
 @jit
-def _sum(y, x, kernel, start, rows, columns, first, last):
+def _sum(vector, y, x, kernel, start, rows, columns, first, last):
     images, in_rows, in_columns, channels = x.shape
     _, out_rows, out_columns, _ = y.shape
-    width = VECTOR_BYTES // x.itemsize
+    width = lanes(vector)
     lengths = rows.shape[1], columns.shape[1]
     for image in range(images):
         for i in range(first, last):
             for j in range(out_columns):
                 at = ((image * out_rows + i) * out_columns + j) * channels
                 for c in range(0, channels, width):
-                    total = load(start, c)
+                    total = load(vector, start, c)
                     for u in range(lengths[0]):
                         if rows[i, u] < 0:
                             continue
                         line = (image * in_rows + rows[i, u]) * in_columns
                         for v in range(lengths[1]):
                             if columns[j, v] >= 0:
-                                weight = load(kernel, (u * lengths[1] + v) * channels + c)
-                                value = load(x, (line + columns[j, v]) * channels + c)
+                                weight = load(vector, kernel, (u * lengths[1] + v) * channels + c)
+                                value = load(vector, x, (line + columns[j, v]) * channels + c)
                                 total = fma(value, weight, total)
                     store(y, at + c, total)
 
 
 @jit
-def _add_kernel_gradient(out, x, g, rows, columns):
+def _add_kernel_gradient(vector, out, x, g, rows, columns):
     images, in_rows, in_columns, channels = x.shape
     _, out_rows, out_columns, _ = g.shape
-    width = VECTOR_BYTES // x.itemsize
-    zero = fill(x.dtype.type(0))
+    width = lanes(vector)
+    zero = fill(vector, 0)
     for image in range(images):
         for i in range(out_rows):
             # Rows of x and g stay in the cache while the places of the window go through them.
@@ -138,18 +140,20 @@ def _add_kernel_gradient(out, x, g, rows, columns):
                     place = (u * columns.shape[1] + v) * channels
                     for c in range(0, channels, width):
                         # Four sums, since each addition waits for the one before.
-                        a, b, d, e = load(out, place + c), zero, zero, zero
+                        a, b, d, e = load(vector, out, place + c), zero, zero, zero
                         for j in range(first, last - 3, 4):
                             x0 = (line + columns[j, v]) * channels + c
                             x1 = (line + columns[j + 1, v]) * channels + c
                             x2 = (line + columns[j + 2, v]) * channels + c
                             x3 = (line + columns[j + 3, v]) * channels + c
                             here = (at + j) * channels + c
-                            a = fma(load(x, x0), load(g, here), a)
-                            b = fma(load(x, x1), load(g, here + channels), b)
-                            d = fma(load(x, x2), load(g, here + 2 * channels), d)
-                            e = fma(load(x, x3), load(g, here + 3 * channels), e)
+                            a = fma(load(vector, x, x0), load(vector, g, here), a)
+                            b = fma(load(vector, x, x1), load(vector, g, here + channels), b)
+                            d = fma(load(vector, x, x2), load(vector, g, here + 2 * channels), d)
+                            e = fma(load(vector, x, x3), load(vector, g, here + 3 * channels), e)
                         for j in range(last - (last - first) % 4, last):
                             pixel = (line + columns[j, v]) * channels + c
-                            a = fma(load(x, pixel), load(g, (at + j) * channels + c), a)
+                            a = fma(
+                                load(vector, x, pixel), load(vector, g, (at + j) * channels + c), a
+                            )
                         store(out, place + c, (a + b) + (d + e))

@@ -3,6 +3,10 @@
 Left to itself, the compiler turns a loop over channels into vector instructions only where it can
 prove that no two arrays overlap, and keeps nothing in registers from one loop to the next. With the
 vectors written out, both are as the code says.
+
+How wide they are is a matter of the processor and of how many numbers lie side by side. So compiled
+functions are passed the vector's type, and there is a version of them for each width that is used,
+also among those kept on disk.
 """
 
 from __future__ import annotations
@@ -12,14 +16,34 @@ import operator
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic, models, overload, register_model
 
 from ..choice import VECTOR_BYTES
 
-__all__ = ["VECTOR_BYTES", "broadcast", "fill", "fma", "inlined", "jit", "load", "store"]
+__all__ = ["broadcast", "fill", "fma", "inlined", "jit", "lanes", "load", "store", "vector_type"]
+
+_, _, FEATURES = cpu_target.target_context.codegen().magic_tuple()  # what numba compiles for
+WIDEST = 64 if "+avx512f" in FEATURES.split(",") else VECTOR_BYTES
+
+
+def vector_type(dtype: np.dtype, length: int) -> np.dtype:
+    """The widest vector of this processor that divides the length, which `VECTOR_BYTES` does.
+
+    >>> vector_type(np.dtype(np.float32), 8)
+    dtype(('<f4', (8,)))
+    """
+    wide = length * dtype.itemsize % WIDEST == 0
+    return _vector_type(dtype, (WIDEST if wide else VECTOR_BYTES) // dtype.itemsize)
+
+
+@functools.cache  # numba knows the type by its identity
+def _vector_type(dtype: np.dtype, lanes: int) -> np.dtype:
+    return np.dtype((dtype, lanes))
 
 
 # Kept on disk until the file of the function changes. After a change in this file, delete the
@@ -31,10 +55,26 @@ inlined: Any = functools.partial(numba.njit, nogil=True, error_model="numpy", fo
 class Vector(types.Type):
     """So many numbers of a type as one register holds."""
 
-    def __init__(self, dtype: Any) -> None:
+    def __init__(self, dtype: Any, lanes: int) -> None:
         self.dtype = dtype
-        self.lanes = VECTOR_BYTES * 8 // dtype.bitwidth
-        super().__init__(f"Vector({dtype}, {self.lanes})")
+        self.lanes = lanes
+        super().__init__(f"Vector({dtype}, {lanes})")
+
+
+def _vector(described: Any) -> Vector:
+    """The type of vectors that the argument made by `vector_type` describes."""
+    return Vector(described.dtype.dtype, *described.dtype.shape)
+
+
+def lanes(vector: Any) -> int:
+    """How many numbers a vector of this type holds."""
+    return vector.shape[0]
+
+
+@overload(lanes, inline="always")
+def _lanes(vector):
+    (count,) = vector.dtype.shape
+    return lambda vector: count
 
 
 @register_model(Vector)
@@ -45,15 +85,15 @@ class _VectorModel(models.PrimitiveModel):
 
 
 @intrinsic
-def load(typing: Any, array: Any, index: Any) -> Any:
+def load(typing: Any, vector: Any, array: Any, index: Any) -> Any:
     """The vector that begins at this index of a contiguous array, counted as if it were flat."""
-    vector = Vector(array.dtype)
+    result = _vector(vector)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _pointer(context, builder, array, args, context.get_value_type(vector))
+        pointer = _pointer(context, builder, array, args[1:], context.get_value_type(result))
         return builder.load(pointer, align=array.dtype.bitwidth // 8)
 
-    return vector(array, types.intp), generate
+    return result(vector, array, types.intp), generate
 
 
 @intrinsic
@@ -75,26 +115,27 @@ def _pointer(context: Any, builder: Any, kind: Any, args: Any, vector: Any) -> A
 
 
 @intrinsic
-def fill(typing: Any, number: Any) -> Any:
+def fill(typing: Any, vector: Any, number: Any) -> Any:
     """The vector with this number in every lane."""
-    vector = Vector(number)
+    result = _vector(vector)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _filled(context, builder, vector, args[0])
+        number = context.cast(builder, args[1], signature.args[1], result.dtype)
+        return _filled(context, builder, result, number)
 
-    return vector(number), generate
+    return result(vector, number), generate
 
 
 @intrinsic
-def broadcast(typing: Any, array: Any, index: Any) -> Any:
+def broadcast(typing: Any, vector: Any, array: Any, index: Any) -> Any:
     """The vector with the number at this index of a contiguous array in every lane."""
-    vector = Vector(array.dtype)
+    result = _vector(vector)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = context.make_array(array)(context, builder, args[0]).data
-        return _filled(context, builder, vector, builder.load(builder.gep(data, [args[1]])))
+        data = context.make_array(array)(context, builder, args[1]).data
+        return _filled(context, builder, result, builder.load(builder.gep(data, [args[2]])))
 
-    return vector(array, types.intp), generate
+    return result(vector, array, types.intp), generate
 
 
 def _filled(context: Any, builder: Any, vector: Any, number: Any) -> Any:

@@ -16,7 +16,7 @@ from ..memory import empty
 from ..threads import share, share_sum, workspace
 from ..windows import Block, Windows, blocks, by_image
 from ..winograd import PLACES, _tiles
-from .simd import VECTOR_BYTES, fill, fma, inlined, jit, load, store
+from .simd import fill, fma, inlined, jit, lanes, load, store, vector_type
 
 # The points ±A and ±B = ±1 / A; what L(±p) and L(∞), the polynomials that are 1 at one point and 0
 # at the others, have for coefficients follows from them.
@@ -41,7 +41,7 @@ def convolve_kernel_gradient(x: np.ndarray, g: np.ndarray, windows: Windows) -> 
 
     total = share_sum(term, _blocks(g, outputs, shape), (PLACES, *shape), dtype)
     dk = np.empty((3, 3, *shape), dtype)
-    _kernel_from_places(dk, total)
+    _kernel_from_places(vector_type(dtype, dk[0, 0].size), dk, total)
     return dk
 
 
@@ -51,8 +51,10 @@ def convolve_input_gradient(
     dx = empty((len(g), *windows.sizes, channels), g.dtype)
     inputs, outputs = _tiles(windows)
     weights = np.empty((PLACES, *kernel.shape[2:]), g.dtype)
-    _kernel_to_places(weights, np.ascontiguousarray(kernel))
+    vector = vector_type(g.dtype, kernel[0, 0].size)
+    _kernel_to_places(vector, weights, np.ascontiguousarray(kernel))
     (top, _), (left, _) = inputs.padding
+    vector = vector_type(g.dtype, channels)
 
     def work(image_blocks: list[Block]) -> None:
         images = dx[image_blocks[0][0]]
@@ -62,7 +64,7 @@ def convolve_input_gradient(
             memory, product = _places("inputs", cotangent.shape[1], channels, g.dtype)
             np.matmul(cotangent, weights.swapaxes(1, 2), out=product)
             rows = block[1]
-            _add_tiles(memory, images, rows.start, rows.stop, outputs.counts[1], top, left)
+            _add_tiles(vector, memory, images, rows.start, rows.stop, outputs.counts[1], top, left)
 
     share(work, by_image(_blocks(g, outputs, kernel.shape[2:])))
     return dx
@@ -88,36 +90,37 @@ def _transformed(
     count = (images.stop - images.start) * (rows.stop - rows.start) * columns
     memory, view = _places(name, count, x.shape[-1], x.dtype)
     (top, _), (left, _) = tiles.padding
-    transform(memory, x[images], rows.start, rows.stop, columns, top, left)
+    vector = vector_type(x.dtype, x.shape[-1])
+    transform(vector, memory, x[images], rows.start, rows.stop, columns, top, left)
     return view
 
 
 @inlined
-def _at(x, image, row, column, channel):
+def _at(vector, x, image, row, column, channel):
     """The vector of channels that begins there, or zeros outside the image."""
     _, rows, columns, channels = x.shape
     if 0 <= row < rows and 0 <= column < columns:
-        return load(x, ((image * rows + row) * columns + column) * channels + channel)
-    return fill(x.dtype.type(0))
+        return load(vector, x, ((image * rows + row) * columns + column) * channels + channel)
+    return fill(vector, 0)
 
 
 @inlined
-def _add_at(x, image, row, column, channel, vector):
+def _add_at(vector, x, image, row, column, channel, values):
     _, rows, columns, channels = x.shape
     if 0 <= row < rows and 0 <= column < columns:
         at = ((image * rows + row) * columns + column) * channels + channel
-        store(x, at, load(x, at) + vector)
+        store(x, at, load(vector, x, at) + values)
 
 
 @inlined
-def _load6(array, at, step):
+def _load6(vector, array, at, step):
     return (
-        load(array, at),
-        load(array, at + step),
-        load(array, at + 2 * step),
-        load(array, at + 3 * step),
-        load(array, at + 4 * step),
-        load(array, at + 5 * step),
+        load(vector, array, at),
+        load(vector, array, at + step),
+        load(vector, array, at + 2 * step),
+        load(vector, array, at + 3 * step),
+        load(vector, array, at + 4 * step),
+        load(vector, array, at + 5 * step),
     )
 
 
@@ -184,27 +187,27 @@ def _collected_3(constants, v0, v1, v2, v3, v4, v5):
 
 
 @inlined
-def _constants(number):
+def _constants(vector):
     return (
-        fill(number(A)),
-        fill(number(A2)),
-        fill(number(B)),
-        fill(number(B2)),
-        fill(number(R)),
-        fill(number(KA)),
-        fill(number(KB)),
+        fill(vector, A),
+        fill(vector, A2),
+        fill(vector, B),
+        fill(vector, B2),
+        fill(vector, R),
+        fill(vector, KA),
+        fill(vector, KB),
     )
 
 
 @jit
-def _output_tiles(out, g, start, stop, columns, top, left):
+def _output_tiles(vector, out, g, start, stop, columns, top, left):
     """The tiles of 4 × 4 in rows start to stop, times V(4) from both sides.
 
     Place (p, q) of each goes to line 6 p + q of `out`.
     """
     images, _, _, channels = g.shape
-    constants = _constants(g.dtype.type)
-    width, line = VECTOR_BYTES // g.itemsize, out.shape[1]
+    constants = _constants(vector)
+    width, line = lanes(vector), out.shape[1]
     half = np.empty(6 * 4 * width, g.dtype)
     at = 0
     for image in range(images):
@@ -214,31 +217,31 @@ def _output_tiles(out, g, start, stop, columns, top, left):
                     for q in range(4):
                         column = _evaluated(
                             constants,
-                            _at(g, image, i, j + q, k),
-                            _at(g, image, i + 1, j + q, k),
-                            _at(g, image, i + 2, j + q, k),
-                            _at(g, image, i + 3, j + q, k),
+                            _at(vector, g, image, i, j + q, k),
+                            _at(vector, g, image, i + 1, j + q, k),
+                            _at(vector, g, image, i + 2, j + q, k),
+                            _at(vector, g, image, i + 3, j + q, k),
                         )
                         _store6(half, q * width, 4 * width, column)
                     for p in range(6):
                         row = 4 * p * width
                         values = _evaluated(
                             constants,
-                            load(half, row),
-                            load(half, row + width),
-                            load(half, row + 2 * width),
-                            load(half, row + 3 * width),
+                            load(vector, half, row),
+                            load(vector, half, row + width),
+                            load(vector, half, row + 2 * width),
+                            load(vector, half, row + 3 * width),
                         )
                         _store6(out, 6 * p * line + at, line, values)
                     at += width
 
 
 @jit
-def _input_tiles(out, x, start, stop, columns, top, left):
+def _input_tiles(vector, out, x, start, stop, columns, top, left):
     """The tiles of 6 × 6 in rows start to stop, times Bᵀ from both sides, as above."""
     images, _, _, channels = x.shape
-    constants = _constants(x.dtype.type)
-    width, line = VECTOR_BYTES // x.itemsize, out.shape[1]
+    constants = _constants(vector)
+    width, line = lanes(vector), out.shape[1]
     half = np.empty(6 * 6 * width, x.dtype)
     at = 0
     for image in range(images):
@@ -248,26 +251,26 @@ def _input_tiles(out, x, start, stop, columns, top, left):
                     for q in range(6):
                         column = _interpolating(
                             constants,
-                            _at(x, image, i, j + q, k),
-                            _at(x, image, i + 1, j + q, k),
-                            _at(x, image, i + 2, j + q, k),
-                            _at(x, image, i + 3, j + q, k),
-                            _at(x, image, i + 4, j + q, k),
-                            _at(x, image, i + 5, j + q, k),
+                            _at(vector, x, image, i, j + q, k),
+                            _at(vector, x, image, i + 1, j + q, k),
+                            _at(vector, x, image, i + 2, j + q, k),
+                            _at(vector, x, image, i + 3, j + q, k),
+                            _at(vector, x, image, i + 4, j + q, k),
+                            _at(vector, x, image, i + 5, j + q, k),
                         )
                         _store6(half, q * width, 6 * width, column)
                     for p in range(6):
-                        row = _load6(half, 6 * p * width, width)
+                        row = _load6(vector, half, 6 * p * width, width)
                         _store6(out, 6 * p * line + at, line, _interpolating(constants, *row))
                     at += width
 
 
 @jit
-def _add_tiles(values, dx, start, stop, columns, top, left):
+def _add_tiles(vector, values, dx, start, stop, columns, top, left):
     """Add the tiles of 6 × 6 that have these values, in the layout above, to the images."""
     images, _, _, channels = dx.shape
-    constants = _constants(dx.dtype.type)
-    width, line = VECTOR_BYTES // dx.itemsize, values.shape[1]
+    constants = _constants(vector)
+    width, line = lanes(vector), values.shape[1]
     half = np.empty(6 * 6 * width, dx.dtype)
     at = 0
     for image in range(images):
@@ -275,62 +278,62 @@ def _add_tiles(values, dx, start, stop, columns, top, left):
             for j in range(-left, 4 * columns - left, 4):
                 for k in range(0, channels, width):
                     for q in range(6):
-                        column = _load6(values, q * line + at, 6 * line)
+                        column = _load6(vector, values, q * line + at, 6 * line)
                         _store6(half, q * width, 6 * width, _interpolated(constants, *column))
                     for p in range(6):
-                        row = _load6(half, 6 * p * width, width)
+                        row = _load6(vector, half, 6 * p * width, width)
                         row = _interpolated(constants, *row)
-                        _add_at(dx, image, i + p, j, k, row[0])
-                        _add_at(dx, image, i + p, j + 1, k, row[1])
-                        _add_at(dx, image, i + p, j + 2, k, row[2])
-                        _add_at(dx, image, i + p, j + 3, k, row[3])
-                        _add_at(dx, image, i + p, j + 4, k, row[4])
-                        _add_at(dx, image, i + p, j + 5, k, row[5])
+                        _add_at(vector, dx, image, i + p, j, k, row[0])
+                        _add_at(vector, dx, image, i + p, j + 1, k, row[1])
+                        _add_at(vector, dx, image, i + p, j + 2, k, row[2])
+                        _add_at(vector, dx, image, i + p, j + 3, k, row[3])
+                        _add_at(vector, dx, image, i + p, j + 4, k, row[4])
+                        _add_at(vector, dx, image, i + p, j + 5, k, row[5])
                     at += width
 
 
 @jit
-def _kernel_to_places(out, kernel):
+def _kernel_to_places(vector, out, kernel):
     """V(3) from both sides of the kernel (3, 3, C, F): (PLACES, C, F)."""
-    constants = _constants(kernel.dtype.type)
-    size, width = kernel[0, 0].size, VECTOR_BYTES // kernel.itemsize
+    constants = _constants(vector)
+    size, width = kernel[0, 0].size, lanes(vector)
     half = np.empty(6 * 3 * width, kernel.dtype)
     for at in range(0, size, width):
         for q in range(3):
             column = q * size + at
             values = _evaluated_3(
                 constants,
-                load(kernel, column),
-                load(kernel, column + 3 * size),
-                load(kernel, column + 6 * size),
+                load(vector, kernel, column),
+                load(vector, kernel, column + 3 * size),
+                load(vector, kernel, column + 6 * size),
             )
             _store6(half, q * width, 3 * width, values)
         for p in range(6):
             row = 3 * p * width
             values = _evaluated_3(
                 constants,
-                load(half, row),
-                load(half, row + width),
-                load(half, row + 2 * width),
+                load(vector, half, row),
+                load(vector, half, row + width),
+                load(vector, half, row + 2 * width),
             )
             _store6(out, 6 * p * size + at, size, values)
 
 
 @jit
-def _kernel_from_places(kernel, values):
+def _kernel_from_places(vector, kernel, values):
     """The transpose of that."""
-    constants = _constants(kernel.dtype.type)
-    size, width = kernel[0, 0].size, VECTOR_BYTES // kernel.itemsize
+    constants = _constants(vector)
+    size, width = kernel[0, 0].size, lanes(vector)
     half = np.empty(3 * 6 * width, kernel.dtype)
     for at in range(0, size, width):
         for q in range(6):
-            column = _load6(values, q * size + at, 6 * size)
+            column = _load6(vector, values, q * size + at, 6 * size)
             k0, k1, k2 = _collected_3(constants, *column)
             store(half, q * width, k0)
             store(half, (6 + q) * width, k1)
             store(half, (12 + q) * width, k2)
         for p in range(3):
-            k0, k1, k2 = _collected_3(constants, *_load6(half, 6 * p * width, width))
+            k0, k1, k2 = _collected_3(constants, *_load6(vector, half, 6 * p * width, width))
             store(kernel, 3 * p * size + at, k0)
             store(kernel, (3 * p + 1) * size + at, k1)
             store(kernel, (3 * p + 2) * size + at, k2)
