@@ -21,12 +21,12 @@ class _Context(ContextDecorator, io.IOBase):
     calls `close`, and so is the generator's.
     """
 
-    closed = True  # type: ignore[assignment]  # for IOBase: there is no file to close
+    closed = True  # for IOBase: there is no file to close
 
     def __init__(self, function: Any, *args: Any, **params: Any) -> None:
         self.made_from = function, args, params
         self.steps = steps = function(*args, **params)
-        self.close = steps.close
+        self.close = steps.close  # type: ignore[method-assign]
 
     def __enter__(self) -> None:  # type: ignore[override]
         try:

@@ -15,17 +15,16 @@ import itertools
 import math
 import os
 import threading
+from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from ..interrupts import contextmanager
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
 
 __all__ = [
     "cut",
@@ -143,10 +142,11 @@ def share(
     of `np.errstate`, are the caller's in all of them. Unless work `multiplies` matrices, BLAS is
     left alone, which saves some microseconds.
     """
-    threads = _num_threads
     waiting = deque(blocks)
-    helpers = min(threads, len(waiting)) - 1
-    futures: list[Future[None]] = []
+    helpers = min(_num_threads, len(waiting)) - 1
+    busy: list[None] = []  # one for each helper at work
+    ended: SimpleQueue[None] = SimpleQueue()
+    errors: list[BaseException] = []
 
     def take_blocks() -> None:
         try:
@@ -161,33 +161,40 @@ def share(
             raise
 
     def help_out() -> None:
-        # Some BLAS (MKL, OpenBLAS over OpenMP) count threads for each calling thread apart. After
-        # Ctrl-C the caller may be gone, and the others' counts are back to what they were.
-        if multiplies:
-            with _lock:
-                if _holders:
-                    _set_blas_threads([1] * len(_blas()))
-        take_blocks()
+        busy.append(None)
+        try:
+            # Some BLAS (MKL, OpenBLAS over OpenMP) count threads for each calling thread apart. A
+            # caller that Ctrl-C took away has given back the counts of the others.
+            if multiplies:
+                with _lock:
+                    if _holders:
+                        _set_blas_threads([1] * len(_blas()))
+            take_blocks()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            busy.pop()
+            ended.put(None)
 
-    def wait() -> list[BaseException | None]:
+    def wait() -> None:
         waiting.clear()
-        begun = [future for future in futures if not future.cancel()]
-        return [future.exception() for future in begun]
+        while busy:  # a helper that begins later finds nothing to do
+            ended.get()
 
     with single_threaded_blas() if multiplies else contextlib.nullcontext():
         if helpers < 1:
             return take_blocks()
         try:
             for _ in range(helpers):
-                futures.append(_pool(threads - 1).submit(copy_context().run, help_out))
+                _hand_over(functools.partial(copy_context().run, help_out), helpers)
             take_blocks()
         finally:
             try:
-                errors = wait()
+                wait()
             except BaseException:  # Ctrl-C in its midst
                 wait()
                 raise
-        for error in filter(None, errors):
+        for error in errors:
             raise error
 
 
@@ -245,15 +252,33 @@ def workspace(name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 _own = threading.local()
 
 
-@functools.lru_cache(maxsize=1)
-def _pool(workers: int) -> ThreadPoolExecutor:
-    from concurrent.futures import ThreadPoolExecutor
+# Not a ThreadPoolExecutor: it locks in Python, and where Ctrl-C comes between a lock and the `with`
+# that opens it again, all later work waits for ever. Here each step is one call of C.
+_tasks: SimpleQueue[Callable[[], object]] = SimpleQueue()
+_workers = 0
 
-    return ThreadPoolExecutor(workers, thread_name_prefix="tinygrad_np")
+
+def _hand_over(task: Callable[[], object], workers: int) -> None:
+    """Let the first of at least so many threads that is free do this task."""
+    global _workers
+    while _workers < workers:
+        start_new_thread(_do_tasks, (_tasks,))
+        _workers += 1
+    _tasks.put(task)
+
+
+def _do_tasks(tasks: SimpleQueue[Callable[[], object]]) -> None:
+    while True:
+        tasks.get()()
+
+
+def _forget_threads() -> None:
+    global _tasks, _workers
+    _tasks, _workers = SimpleQueue(), 0
 
 
 if hasattr(os, "register_at_fork"):  # threads do not survive a fork
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 class _Blas(NamedTuple):
