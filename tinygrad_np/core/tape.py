@@ -10,15 +10,18 @@ record's inputs; add those up, since a value that was used twice gets a contribu
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+import operator
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..interrupts import contextmanager
 from ..kernels.sums import sum_over
 from . import display
 from .constants import Guard, check_unchanged
@@ -43,24 +46,43 @@ DEFAULT_MODE = Mode()
 mode: ContextVar[Mode] = ContextVar("mode", default=DEFAULT_MODE)
 
 
-@contextmanager
-def _mode(**changes: bool) -> Iterator[None]:
-    changed = mode.get()._replace(**changes)
+_changes: ContextVar[tuple[dict[str, bool], ...]] = ContextVar("changes", default=())
+
+
+def _change(changes: tuple[dict[str, bool], ...]) -> None:
+    """Make these the changes in force, where the last one decides."""
+    _changes.set(changes)
+    changed = Mode(**functools.reduce(operator.or_, changes, {}))
     # The very object, so that an operation sees at a glance that nothing is out of the ordinary.
-    token = mode.set(DEFAULT_MODE if changed == DEFAULT_MODE else changed)
+    mode.set(DEFAULT_MODE if changed == DEFAULT_MODE else changed)
+
+
+@contextmanager
+def _mode(**change: bool) -> Generator[None]:
+    def leave() -> None:
+        # Not to what was before: contexts in generators may end in any order, and in any thread.
+        _change(tuple(other for other in _changes.get() if other is not change))
+
     try:
+        _change((*_changes.get(), change))
         yield
     finally:
-        mode.reset(token)
+        try:
+            leave()
+        except BaseException:  # Ctrl-C in its midst
+            leave()
+            raise
 
 
 def recording() -> AbstractContextManager[None]:
     """A context in which operations are recorded, also inside `no_grad`."""
-    return _mode(recording=True)
+    return _mode(recording=True) if _changes.get() else nullcontext()
 
 
 def no_grad() -> AbstractContextManager[None]:
     """A context, for this thread only, in which operations are not recorded.
+
+    Recording is as it was after the block, also where Ctrl-C ends it.
 
     >>> x = Tensor(2.0, requires_grad=True)
     >>> with no_grad():

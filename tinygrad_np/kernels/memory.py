@@ -41,20 +41,25 @@ class _Lease:
     NumPy keeps the object that an array's memory came from alive through `array.base`.
     """
 
-    __slots__ = ("__array_interface__", "memory")
+    memory: np.ndarray | None = None  # where `_take` fails
 
     def __init__(self, size: int) -> None:
         self.memory = _take(size)
         self.__array_interface__ = self.memory.__array_interface__
 
     def __del__(self) -> None:
-        _give_back(self.memory)
+        if self.memory is not None:
+            _give_back(self.memory)
 
 
 # Reentrant: giving back may free other arrays, or happen while memory is being taken.
 _lock = threading.RLock()
 _waiting: OrderedDict[int, list[np.ndarray]] = OrderedDict()  # by size, least recently used first
 _waiting_bytes = 0
+
+
+# Below, no call lies between a change of the pieces and that of their count: Ctrl-C, which Python
+# raises only after calls and where loops and functions begin, leaves the two together.
 
 
 def _take(size: int) -> np.ndarray:
@@ -70,13 +75,14 @@ def _take(size: int) -> np.ndarray:
 def _give_back(memory: np.ndarray) -> None:
     global _waiting_bytes
     with _lock:
-        _waiting.setdefault(memory.size, []).append(memory)
+        pieces = _waiting.setdefault(memory.size, [])
         _waiting.move_to_end(memory.size)
+        pieces += (memory,)
         _waiting_bytes += memory.size
         while _waiting_bytes > LARGEST_WAITING:
             oldest, pieces = next(iter(_waiting.items()))
             if pieces:
-                pieces.pop()
                 _waiting_bytes -= oldest
+                pieces.pop()
             if not pieces:
                 del _waiting[oldest]

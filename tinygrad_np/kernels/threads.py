@@ -15,15 +15,16 @@ import itertools
 import math
 import os
 import threading
+from _thread import start_new_thread
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+from ..interrupts import contextmanager
 
 __all__ = [
     "cut",
@@ -45,8 +46,12 @@ def _available_cores() -> int:
     return os.cpu_count() or 1
 
 
+# OpenBLAS takes a C int, and threads past the number of cores gain nothing.
+MOST_THREADS = 4096
+
 _num_threads = _available_cores()
-_lock = threading.Lock()  # guards the three below
+# Guards the three below. Reentrant: the garbage collector may end a context at any time.
+_lock = threading.RLock()
 _holders = 0  # calls of `share` that need BLAS to keep to one thread
 _blas_threads: list[int] = []  # what to give back to each BLAS when the last of them is done
 
@@ -63,7 +68,8 @@ def get_num_threads() -> int:
 def set_num_threads(n: int) -> None:
     """Let the kernels, and the BLAS under NumPy, use `n` threads.
 
-    Raises ValueError unless `n` is a positive int. `n = 1` keeps everything in the calling thread.
+    Raises ValueError unless `n` is a positive int, at most 4096. `n = 1` keeps everything in the
+    calling thread.
 
     >>> before = get_num_threads()
     >>> set_num_threads(1)
@@ -72,8 +78,10 @@ def set_num_threads(n: int) -> None:
     >>> set_num_threads(before)
     """
     global _num_threads
-    if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 1:
-        raise ValueError(f"set_num_threads: n is {n!r}, expected a positive int")
+    if not (isinstance(n, (int, np.integer)) and 1 <= n <= MOST_THREADS) or isinstance(n, bool):
+        raise ValueError(
+            f"set_num_threads: n is {n!r}, expected a positive int, at most {MOST_THREADS}"
+        )
     with _lock:
         _num_threads = int(n)
         counts = [_num_threads] * len(_blas())
@@ -83,27 +91,44 @@ def set_num_threads(n: int) -> None:
             _set_blas_threads(counts)
 
 
-class single_threaded_blas:
+@contextmanager
+def single_threaded_blas() -> Generator[None]:
     """Hold BLAS to one thread until the last of the calls that overlap in time has left.
 
     Small products beside shared work belong in here too: BLAS's threads, once woken, go on spinning
     for tens of milliseconds in case there is more to do, and take the cores from everyone else.
-    """
 
-    def __enter__(self) -> None:
+    Ctrl-C at any moment leaves the counts as they were. This rests on where CPython raises
+    KeyboardInterrupt: after a call, where a function begins, and where a loop begins again.
+    """
+    held = False
+
+    def leave() -> None:
+        nonlocal held
         global _holders
+        with _lock:
+            if held:
+                if _holders == 1:
+                    _set_blas_threads(_blas_threads)
+                _holders -= 1
+                held = False
+
+    global _holders
+    try:
         with _lock:
             if not _holders:
                 _blas_threads[:] = [library.get_num_threads() for library in _blas()]
-                _set_blas_threads([1] * len(_blas_threads))
             _holders += 1
-
-    def __exit__(self, *error: object) -> None:
-        global _holders
-        with _lock:
-            _holders -= 1
-            if not _holders:
-                _set_blas_threads(_blas_threads)
+            held = True
+            if _holders == 1:
+                _set_blas_threads([1] * len(_blas_threads))
+        yield
+    finally:
+        try:
+            leave()
+        except BaseException:  # Ctrl-C in its midst
+            leave()
+            raise
 
 
 def share(
@@ -117,9 +142,11 @@ def share(
     of `np.errstate`, are the caller's in all of them. Unless work `multiplies` matrices, BLAS is
     left alone, which saves some microseconds.
     """
-    threads = _num_threads
     waiting = deque(blocks)
-    helpers = min(threads, len(waiting)) - 1
+    helpers = min(_num_threads, len(waiting)) - 1
+    busy: list[None] = []  # one for each helper at work
+    ended: SimpleQueue[None] = SimpleQueue()
+    errors: list[BaseException] = []
 
     def take_blocks() -> None:
         try:
@@ -134,21 +161,40 @@ def share(
             raise
 
     def help_out() -> None:
-        # Some BLAS (MKL, OpenBLAS over OpenMP) count threads for each calling thread apart.
-        if multiplies:
-            _set_blas_threads([1] * len(_blas()))
-        take_blocks()
+        busy.append(None)
+        try:
+            # Some BLAS (MKL, OpenBLAS over OpenMP) count threads for each calling thread apart. A
+            # caller that Ctrl-C took away has given back the counts of the others.
+            if multiplies:
+                with _lock:
+                    if _holders:
+                        _set_blas_threads([1] * len(_blas()))
+            take_blocks()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            busy.pop()
+            ended.put(None)
+
+    def wait() -> None:
+        waiting.clear()
+        while busy:  # a helper that begins later finds nothing to do
+            ended.get()
 
     with single_threaded_blas() if multiplies else contextlib.nullcontext():
         if helpers < 1:
             return take_blocks()
-        futures = [_pool(threads - 1).submit(copy_context().run, help_out) for _ in range(helpers)]
         try:
+            for _ in range(helpers):
+                _hand_over(functools.partial(copy_context().run, help_out), helpers)
             take_blocks()
         finally:
-            begun = [future for future in futures if not future.cancel()]
-            errors = [future.exception() for future in begun]  # waits
-        for error in filter(None, errors):
+            try:
+                wait()
+            except BaseException:  # Ctrl-C in its midst
+                wait()
+                raise
+        for error in errors:
             raise error
 
 
@@ -206,15 +252,33 @@ def workspace(name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 _own = threading.local()
 
 
-@functools.lru_cache(maxsize=1)
-def _pool(workers: int) -> ThreadPoolExecutor:
-    from concurrent.futures import ThreadPoolExecutor
+# Not a ThreadPoolExecutor: it locks in Python, and where Ctrl-C comes between a lock and the `with`
+# that opens it again, all later work waits for ever. Here each step is one call of C.
+_tasks: SimpleQueue[Callable[[], object]] = SimpleQueue()
+_workers = 0
 
-    return ThreadPoolExecutor(workers, thread_name_prefix="tinygrad_np")
+
+def _hand_over(task: Callable[[], object], workers: int) -> None:
+    """Let the first of at least so many threads that is free do this task."""
+    global _workers
+    while _workers < workers:
+        start_new_thread(_do_tasks, (_tasks,))
+        _workers += 1
+    _tasks.put(task)
+
+
+def _do_tasks(tasks: SimpleQueue[Callable[[], object]]) -> None:
+    while True:
+        tasks.get()()
+
+
+def _forget_threads() -> None:
+    global _tasks, _workers
+    _tasks, _workers = SimpleQueue(), 0
 
 
 if hasattr(os, "register_at_fork"):  # threads do not survive a fork
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 class _Blas(NamedTuple):
@@ -249,5 +313,5 @@ def _openblas(library: Any) -> _Blas | None:
 
 
 def _set_blas_threads(counts: list[int]) -> None:
-    for library, count in zip(_blas(), counts, strict=True):
+    for library, count in zip(_blas(), counts):  # noqa: B905  strict= takes as long as the call
         library.set_num_threads(count)

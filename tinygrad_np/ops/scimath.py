@@ -14,7 +14,8 @@ def _complex_if(outside, x):
     if not np.any(np.isreal(values) & outside(values)):
         return x
     small = values.dtype.char in "fbhBHF"
-    return np.astype(x if type(x) is Tensor else values, np.complex64 if small else np.complex128)
+    array = x if type(x) is Tensor else values
+    return array.astype(np.complex64 if small else np.complex128)
 
 
 def _below_0(x):
