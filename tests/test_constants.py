@@ -127,6 +127,11 @@ def test_second_derivatives_keep_it_too():
     np.testing.assert_allclose(tg.hessian(f)(X), np.diag((1 + 2 * 2 + 3 * 3) * 6 * X))
 
 
+def test_a_checkpoint_runs_again_with_what_its_arguments_held():
+    f = refilled(lambda: np.ones(3), fill, tg.checkpoint(lambda x, a: np.sin(a * x)))
+    np.testing.assert_allclose(tg.grad(f)(X), central(functional(f), X), rtol=1e-6, atol=1e-8)
+
+
 def test_the_value_of_a_leaf_that_changes_is_kept():
     values = X.copy()
     leaf = tg.Tensor(values, requires_grad=True)

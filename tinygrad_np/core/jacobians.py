@@ -19,7 +19,7 @@ from . import tree
 from .primitive import plain
 from .tape import no_grad
 from .tensor import Tensor
-from .transforms import Function, named_grad, named_vjp, vjp
+from .transforms import Function, Transformed, named_grad, named_vjp, vjp
 
 
 @checked()
@@ -105,32 +105,27 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
            [0., 4., 0.],
            [0., 0., 6.]])
     """
-    return _jacobian("jacobian", f, argnums)
+    return Transformed(_jacobian, f, argnums, "jacobian")
 
 
-def _jacobian(name: str, f: Function, argnums: Any) -> Function:
+def _jacobian(f: Function, argnums: Any, name: str, args: Any, kwargs: Any) -> Any:
     several = isinstance(argnums, (tuple, list))
-
-    @functools.wraps(f)
-    def derivatives(*args: Any, **kwargs: Any) -> Any:
-        chosen = [i + len(args) if i < 0 else i for i in (argnums if several else [argnums])]
-        output, pullback = named_vjp(name, functools.partial(f, **kwargs), args, chosen)
-        primals = tuple(args[i] for i in chosen)
-        outputs, inputs = tree.leaves(output), tree.leaves(primals)
-        if any(np.result_type(leaf).kind == "c" for leaf in outputs):
-            raise TypeError(f"{name}: the function must return real numbers, it returned complex")
-        # A column would be the derivative along one direction, but a complex number has two.
-        of_complex = any(np.result_type(plain(leaf)).kind == "c" for leaf in inputs)
-        if of_complex or sum(map(np.size, outputs)) <= sum(map(np.size, inputs)):
-            lines, axis = [tree.leaves(pullback(row)) for row in _basis(output)], 0
-        else:
-            push = _pushforward(output, pullback)
-            lines, axis = [tree.leaves(push(column)) for column in _basis(primals)], -1
-        blocks = iter(_blocks(lines, axis, outputs, inputs))
-        like = primals if several else primals[0]
-        return tree.map(lambda _: tree.map(lambda _: next(blocks), like), output)
-
-    return derivatives
+    chosen = [i + len(args) if i < 0 else i for i in (argnums if several else [argnums])]
+    output, pullback = named_vjp(name, functools.partial(f, **kwargs), args, chosen)
+    primals = tuple(args[i] for i in chosen)
+    outputs, inputs = tree.leaves(output), tree.leaves(primals)
+    if any(np.result_type(leaf).kind == "c" for leaf in outputs):
+        raise TypeError(f"{name}: the function must return real numbers, it returned complex")
+    # A column would be the derivative along one direction, but a complex number has two.
+    of_complex = any(np.result_type(plain(leaf)).kind == "c" for leaf in inputs)
+    if of_complex or sum(map(np.size, outputs)) <= sum(map(np.size, inputs)):
+        lines, axis = [tree.leaves(pullback(row)) for row in _basis(output)], 0
+    else:
+        push = _pushforward(output, pullback)
+        lines, axis = [tree.leaves(push(column)) for column in _basis(primals)], -1
+    blocks = iter(_blocks(lines, axis, outputs, inputs))
+    like = primals if several else primals[0]
+    return tree.map(lambda _: tree.map(lambda _: next(blocks), like), output)
 
 
 @checked()
@@ -144,7 +139,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     array([[0., 4.],
            [4., 2.]])
     """
-    return _jacobian("hessian", named_grad("hessian", f, argnums), argnums)
+    return Transformed(_jacobian, named_grad("hessian", f, argnums), argnums, "hessian")
 
 
 def _check_directions(name: str, primals: Any, label: str, directions: Any) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 
 from ..arguments import checked
 from . import tree
+from .constants import LARGEST_COPY
 from .primitive import Primitive, no_flops, plain
 from .tape import mode
 from .tensor import Tensor
-from .transforms import Function, _Trace, vjp
+from .transforms import Function, Transformed, _Trace, vjp
 
 
 @checked()
@@ -46,46 +47,45 @@ def checkpoint(f: Function) -> Function:
     >>> grad(checkpoint(lambda x: np.sum(np.exp(np.sin(x)))))(np.zeros(2))
     array([1., 1.])
     """
-    name = f"checkpoint({getattr(f, '__name__', f)})"
+    return Transformed(_lean, f, f"checkpoint({getattr(f, '__name__', f)})")
 
-    @functools.wraps(f)
-    def lean(*args: Any, **kwargs: Any) -> Any:
-        leaves, structure = tree.flatten((args, kwargs))
-        varied = [i for i, leaf in enumerate(leaves) if type(leaf) is Tensor and leaf.requires_grad]
-        if not varied or not mode.get().recording:
-            return f(*args, **kwargs)
 
-        def run(constants: list[Any], *values: Any) -> Any:
-            given = list(constants)
-            for i, value in zip(varied, values, strict=True):
-                given[i] = value
-            args, kwargs = tree.unflatten(structure, given)
-            return f(*args, **kwargs)
+def _lean(f: Function, name: str, args: Any, kwargs: Any) -> Any:
+    leaves, structure = tree.flatten((args, kwargs))
+    varied = [i for i, leaf in enumerate(leaves) if type(leaf) is Tensor and leaf.requires_grad]
+    if not varied or not mode.get().recording:
+        return f(*args, **kwargs)
 
-        constants = [None if i in varied else leaf for i, leaf in enumerate(leaves)]
-        kept = _copied(constants)
-        tensors = [leaves[i] for i in varied]
-        outputs, outputs_structure = _values(functools.partial(run, constants), tensors, name)
+    def run(constants: list[Any], *values: Any) -> Any:
+        given = list(constants)
+        for i, value in zip(varied, values, strict=True):
+            given[i] = value
+        args, kwargs = tree.unflatten(structure, given)
+        return f(*args, **kwargs)
 
-        op = Primitive(lambda *values: outputs, name, no_flops)
-        found: list[Any] = []  # a cotangent of the output, and those of all tensors that belong
+    constants = [None if i in varied else leaf for i, leaf in enumerate(leaves)]
+    kept = _copied(constants)
+    tensors = [leaves[i] for i in varied]
+    outputs, outputs_structure = _values(functools.partial(run, constants), tensors, name)
 
-        def vjp_each(i: int, g: Any, output: Any, *values: Any) -> Any:
-            if not found or found[0] is not g:
-                again, pullback = vjp(lambda *values: run(_copied(kept), *values), *values)
-                for old, new in zip(outputs, tree.leaves(again), strict=True):
-                    if not np.array_equal(old, plain(new), equal_nan=old.dtype.kind in "fc"):
-                        raise RuntimeError(
-                            f"{name}: the function returned something else when it ran again; "
-                            f"pass it the numpy.random.Generator that it draws from"
-                        )
-                found[:] = g, pullback(tree.unflatten(outputs_structure, g))
-            return found[1][i]
+    op = Primitive(lambda *values: outputs, name, no_flops)
+    found: list[Any] = []  # a cotangent of the output, and those of all tensors that belong
 
-        op.defvjp_each(vjp_each)
-        return tree.unflatten(outputs_structure, op(*tensors))
+    def vjp_each(i: int, g: Any, output: Any, *values: Any) -> Any:
+        if not found or found[0] is not g:
+            again, pullback = vjp(lambda *values: run(_copied(kept), *values), *values)
+            for old, new in zip(outputs, tree.leaves(again), strict=True):
+                if not np.array_equal(old, plain(new), equal_nan=old.dtype.kind in "fc"):
+                    raise RuntimeError(
+                        f"{name}: the function returned something else when it ran again; "
+                        f"pass it the numpy.random.Generator that it draws from, and copies of "
+                        f"arrays that change"
+                    )
+            found[:] = g, pullback(tree.unflatten(outputs_structure, g))
+        return found[1][i]
 
-    return lean
+    op.defvjp_each(vjp_each)
+    return tree.unflatten(outputs_structure, op(*tensors))
 
 
 def _values(f: Function, tensors: list[Tensor], name: str) -> tuple[tuple[np.ndarray, ...], Any]:
@@ -102,5 +102,10 @@ def _values(f: Function, tensors: list[Tensor], name: str) -> tuple[tuple[np.nda
 
 
 def _copied(leaves: list[Any]) -> list[Any]:
-    """The leaves, with copies of generators that will draw what these would."""
-    return [copy.deepcopy(x) if isinstance(x, np.random.Generator) else x for x in leaves]
+    """The leaves, with copies of generators that will draw what these would, and small arrays."""
+
+    def changes(leaf: Any) -> bool:
+        small = isinstance(leaf, np.ndarray) and leaf.nbytes <= LARGEST_COPY
+        return small or isinstance(leaf, np.random.Generator)
+
+    return [copy.deepcopy(leaf) if changes(leaf) else leaf for leaf in leaves]

@@ -24,13 +24,12 @@ diag(λ̄) Vᴴ changes by (λ̄_j - λ̄_i)/(λ_j - λ_i) between eigenvectors 
 from __future__ import annotations
 
 import functools
-import warnings
 
 import numpy as np
 
 from ..core.primitive import implements, plain, primitive
 from ..core.tensor import Tensor
-from .kinks import marked, reaches, undefined, varies, walk_from
+from .kinks import marked, reaches, undefined, varies, walk_from, warn
 from .linear_algebra import _adjoint, _conjugated, textbook, to_triangle, unused
 
 
@@ -93,7 +92,7 @@ def _warn(name, pairs, what):
     of = f" of matrix {matrix}" if matrix else ""
     values = "singular value" if name.startswith("svd") else "eigenvalue"
     which = f"{values}s {i} and {j}{of} are equal" if i != j else f"{values} {i}{of} is 0"
-    warnings.warn(f"np.linalg.{name}: {which}; {what} is NaN", RuntimeWarning, stacklevel=1)
+    warn(f"np.linalg.{name}: {which}; {what} is NaN")
 
 
 def _parted(name, whole, bar, values, x, pairs, between=None):

@@ -107,8 +107,17 @@ def undefined(v, *, where, warning, group=np.asarray, always=False):
     if hit.any():
         index = ", ".join(map(str, np.argwhere(hit)[0]))
         place = f" (element [{index}])" if index else ""
-        warnings.warn(f"{warning}{place}: it is NaN", RuntimeWarning, stacklevel=1)
+        warn(f"{warning}{place}: it is NaN")
     return np.where(hit, np.nan, 0).astype(v.dtype)
+
+
+def warn(text):
+    """Warn as NumPy does of an invalid value: `np.errstate(invalid=…)` says whether and how."""
+    how = np.geterr()["invalid"]
+    if how == "raise":
+        raise FloatingPointError(text)
+    if how != "ignore":
+        warnings.warn(text, RuntimeWarning, stacklevel=1)
 
 
 undefined.defvjp(lambda g, output, v, **params: undefined(g, **params))
