@@ -388,3 +388,48 @@ def test_to_dot_of_a_leaf_is_the_leaf():
     nodes, edges = graph(leaf(1.0, name="x").tape().to_dot())
     assert [label for _, label in nodes.values()] == ["x", "x\n(1,)"]
     assert len(edges) == 1
+
+
+def own_operation(vjp, forward=lambda x: x * 1):
+    operation = tg.primitive(forward, name="mine")
+    operation.defvjp(vjp)
+    return operation
+
+
+@pytest.mark.parametrize("x", [np.ones(2), 2.0])
+def test_a_vjp_that_returns_nothing_is_an_error(x):
+    forgotten = own_operation(lambda g, y, x: None)
+    with pytest.raises(TypeError, match=r"^mine: the VJP for argument 0 returned None; return"):
+        tg.grad(lambda x: np.sum(forgotten(x) * x))(x)
+
+
+def test_a_vjp_may_return_0_where_nothing_depends_on_an_argument():
+    constant = own_operation(lambda g, y, x: 0)
+    np.testing.assert_array_equal(tg.grad(lambda x: np.sum(constant(x) * x))(X2), X2)
+    np.testing.assert_array_equal(tg.grad(lambda x: np.sum(constant(x)))(X2), [0, 0])
+
+
+X2 = np.array([2.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("x", "returned", "forward"),
+    [
+        (2.0, np.ones(5), lambda x: x * 1),
+        (np.ones(1), np.ones(5), lambda x: x * 1),
+        (2.0, np.ones(5), lambda x: x * np.ones(3)),
+        (np.ones(2), np.ones(3), lambda x: x * 1),
+        (np.ones((1, 2)), np.ones((7, 2)), lambda x: x * np.ones((3, 1))),
+    ],
+)
+def test_a_vjp_sums_over_nothing_but_what_was_broadcast(x, returned, forward):
+    wrong = own_operation(lambda g, y, x: returned, forward)
+    with pytest.raises(ValueError, match=r"^mine: the VJP for argument 0 returned shape \("):
+        tg.grad(lambda x: np.sum(wrong(x)))(x)
+
+
+def test_a_vjp_need_not_undo_broadcasting():
+    scaled = tg.primitive(lambda x, y: x * y, name="scaled")
+    scaled.defvjp(lambda g, z, x, y: g * y, lambda g, z, x, y: g * x)
+    for x, y in ((2.0, np.ones(5)), (np.ones((1, 3)), np.ones((4, 1))), (np.ones(3), 2.0)):
+        tg.check_grads(scaled, (np.asarray(x, float), np.asarray(y, float)))

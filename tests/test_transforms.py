@@ -207,3 +207,50 @@ def test_a_value_used_often_has_second_derivatives():
     np.testing.assert_array_equal(tg.hessian(lambda x: np.sum(x * x + x + x))(x), 2 * np.eye(2))
     product = tg.hvp(lambda x: np.sum(np.sin(x) + x + x + x), (x,), (np.ones(2),))
     np.testing.assert_allclose(product, -np.sin(x))
+
+
+def identity(x):
+    return x
+
+
+# name: a function whose output shares memory with its argument or with the tape
+SHARING = {
+    "the argument": identity,
+    "a view of it": lambda x: x.reshape(3, 1),
+    "a part of it": lambda x: x[1:],
+    "the transpose": lambda x: (x * np.ones((2, 3))).T,
+    "what the VJP uses": np.exp,
+    "tanh": np.tanh,
+    "the same twice": lambda x: (x, x.reshape(3, 1)),
+    "intermediate and end": lambda x: (lambda y: (y, np.sin(y)))(np.exp(x)),
+}
+
+
+@pytest.mark.parametrize("name", SHARING)
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_outputs_may_be_written_to(name, size):
+    f = SHARING[name] if size == 1 else lambda x: SHARING[name](x[:3])
+    x = np.linspace(0.1, 0.7, 3 * size)
+    before = x.copy()
+    expected, pull = tg.vjp(f, x)
+    cotangent = tg.tree.map(np.ones_like, expected)
+    wanted = pull(cotangent)[0]
+    expected = tg.tree.map(np.copy, expected)
+    output, pullback = tg.vjp(f, x)
+    jvp_output, _ = tg.jvp(f, (x,), (x,))
+    _, aux = tg.value_and_grad(lambda x: (np.sum(x), f(x)), has_aux=True)(x)[0]
+    for outputs in map(tg.tree.leaves, (output, jvp_output, aux)):
+        for i, written in enumerate(outputs):
+            np.testing.assert_array_equal(written, tg.tree.leaves(expected)[i])
+            written *= 0
+            written -= 5
+    np.testing.assert_array_equal(x, before)
+    np.testing.assert_array_equal(pullback(cotangent)[0], wanted)
+
+
+def test_arrays_of_detached_tensors_do_not_share_the_tape():
+    x = tg.Tensor(np.array([0.5, 1.0]), requires_grad=True)
+    y = np.exp(x)
+    np.asarray(y.detach())[:] = 0
+    np.sum(y).backward()
+    np.testing.assert_array_equal(x.grad, np.exp([0.5, 1.0]))

@@ -258,3 +258,51 @@ def test_errors_say_what_was_wrong(name):
     f, error, message = ERRORS[name]
     with pytest.raises(error, match=message):
         f(*tensors(np.ones(3)))
+
+
+A, T = np.array([1.0, 2.0, 3.0]), np.array([0.0, 2.0, 4.0])
+OUT = {  # name: (a guard against what is not defined, the same written with np.where)
+    "divide": (
+        lambda t: np.divide(A, t, out=np.zeros_like(A), where=t != 0),
+        lambda t: np.where(t != 0, A / np.where(t != 0, t, 1), 0),
+    ),
+    "log": (
+        lambda t: np.log(t, out=np.full(3, -7.0), where=t > 0),
+        lambda t: np.where(t > 0, np.log(np.where(t > 0, t, 1)), -7.0),
+    ),
+    "broadcast": (
+        lambda t: np.multiply(
+            t, np.ones((2, 1)), out=np.full((2, 3), 5.0), where=[[True], [False]]
+        ),
+        lambda t: np.where([[True], [False]], t, 5.0),
+    ),
+    "two outputs": (
+        lambda t: np.modf(t, out=(np.full(3, 9.0), np.zeros(3)), where=t > 2)[0],
+        lambda t: np.where(t > 2, t % 1, 9.0),
+    ),
+    "single precision": (
+        lambda t: np.sqrt(t, out=np.zeros(3, np.float32), where=t > 0) * np.float32(1),
+        lambda t: np.where(t > 0, np.sqrt(np.where(t > 0, t, 1)), 0).astype(np.float32),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OUT)
+def test_out_with_where_means_a_choice(name):
+    f, same = OUT[name]
+    for g in (f, same):
+        assert g(*tensors(T)).requires_grad
+    np.testing.assert_array_equal(f(*tensors(T)).data, same(*tensors(T)).data, strict=True)
+    for order in (tg.grad, lambda h: tg.grad(lambda x: np.sum(tg.grad(h)(x) ** 2))):
+        found, expected = (order(lambda x, g=g: np.sum(g(x) ** 2))(T) for g in (f, same))
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_the_array_given_as_out_is_not_mistaken_for_the_result():
+    """Its numbers would have no gradient, so it holds none."""
+    out = np.full(3, 7.0)
+    np.divide(A, tensors(T)[0], out=out, where=T != 0)
+    np.testing.assert_array_equal(out, [7, np.nan, np.nan])
+    for wrong in (np.zeros(3, int), np.zeros(2), tg.Tensor(np.zeros(3))):
+        with pytest.raises(TypeError, match=r"^np\.divide: out= with where= must be an array"):
+            np.divide(A, tensors(T)[0], out=wrong, where=T != 0)

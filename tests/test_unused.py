@@ -1,5 +1,7 @@
 """What a choice leaves out has the derivative 0, however steep the operations that made it are."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -170,3 +172,27 @@ def test_uses_are_counted_without_overflow():
         return np.nansum(y)
 
     np.testing.assert_array_equal(tg.grad(f)(np.array([1.0, -1.0])), [1, 0])
+
+
+def test_a_right_gradient_warns_of_nothing():
+    """The square root is infinitely steep at 0, which the choice leaves out."""
+
+    def f(x):
+        return np.sum(np.where(x > 0, np.sqrt(x), 0) * np.where(x > 0, np.log(x + (x <= 0)), 1))
+
+    x = np.array([0.0, 4.0, 1.0])
+    with warnings.catch_warnings(), np.errstate(all="raise"):
+        warnings.simplefilter("error")
+        np.testing.assert_allclose(tg.grad(f)(x), [0, (np.log(4) / 2 + 1) / 2, 1])
+        tg.hessian(f)(x)
+        leaf = tg.Tensor(x, requires_grad=True)
+        f(leaf).backward()
+    np.testing.assert_allclose(leaf.grad, tg.grad(f)(x))
+
+
+def test_an_infinite_gradient_warns_once_also_beside_a_choice():
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        gradient = tg.grad(lambda x: np.sum(np.where(x >= 0, np.sqrt(x), 0)))(np.array([0.0, 1]))
+    np.testing.assert_array_equal(gradient, [np.inf, 0.5])
+    with pytest.raises(FloatingPointError), np.errstate(divide="raise"):
+        tg.grad(lambda x: np.sum(np.where(x >= 0, np.sqrt(x), 0)))(np.array([0.0, 1]))
