@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_np as tg
-from tinygrad_np.core.constants import LARGEST_COPY, LARGEST_WHOLE, checksum
+from tinygrad_np.constants import LARGEST_COPY, LARGEST_WHOLE, checksum
 
 X = np.array([1.0, 2.0, 3.0])
 

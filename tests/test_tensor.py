@@ -56,7 +56,7 @@ def test_operators_take_arrays_and_scalars_on_either_side(name):
 METHODS = {
     **dict.fromkeys("argmax argmin cumprod cumsum max mean min prod std sum var".split(), (0,)),
     **dict.fromkeys("all any argsort conj conjugate copy diagonal flatten nonzero".split(), ()),
-    **dict.fromkeys("ravel squeeze tobytes tolist trace".split(), ()),
+    **dict.fromkeys("ravel squeeze trace".split(), ()),
     "argpartition": (1,),
     "astype": (np.float32, "C", "same_kind"),
     "clip": (-0.5, 0.5),
@@ -85,6 +85,24 @@ def test_methods_take_the_arguments_of_ndarrays(name):
 def test_methods_of_other_tensors():
     assert np.array_equal(tg.Tensor([0, 1]).choose(N(2, 2) * 0), [0, 0])
     assert tensors(np.arange(3.0))[0].searchsorted(1.5, side="right") == 2
+
+
+def test_numbers_are_given_of_what_is_not_being_differentiated():
+    x = N(2, 3)
+    assert tg.Tensor(x).tolist() == x.tolist()
+    assert tg.Tensor(x).tobytes("F") == x.tobytes("F")
+
+
+def test_the_data_of_a_leaf_alone_may_be_written_to():
+    x = tg.Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    y = np.exp(x)
+    for computed in (y, y.detach(), tg.stop_gradient(y)):
+        with pytest.raises(ValueError, match="read-only"):
+            computed.data *= 2
+    with pytest.raises(AttributeError, match=r"^Tensor\.data: only that of a leaf"):
+        y.data = x.data
+    x.data -= 1.0
+    np.testing.assert_array_equal(x.data, [0, 1])
 
 
 def test_membership_and_length():

@@ -70,7 +70,7 @@ def _inputs(record: Record) -> Iterator[str]:
 
 def tensor_rows(tensor: Tensor) -> Rows:
     """The values of a small tensor, or the extent and mean of a large one."""
-    data, kind = tensor.data, tensor.dtype.kind
+    data, kind = tensor._data, tensor.dtype.kind
     if data.ndim <= 2 and 0 < data.size <= 100:
         values = np.atleast_2d(data).tolist()
         marks = [str(row) for row in range(len(values))] if data.ndim == 2 else [""]
@@ -122,7 +122,7 @@ def as_html(rows: Rows, numbers: Sequence[int], caption: str = "") -> str:
 
 def as_dot(tape: Tape) -> str:
     """What `Tape.to_dot` does."""
-    from .constants import identity  # which imports the tensors that this module shows
+    from ..constants import identity  # which imports the tensors that this module shows
 
     nodes: dict[Any, tuple[str, str]] = {}  # what a node stands for -> its style and label
     edges: list[tuple[Any, Any, tuple[int, ...]]] = []

@@ -25,7 +25,7 @@ from weakref import WeakSet
 import numpy as np
 
 from ..arguments import checked
-from .constants import SCALARS, holds_tensor, recorded, stacked, unshared
+from ..constants import SCALARS, holds_tensor, recorded, stacked, unshared
 from .tape import DEFAULT_MODE, GuardedRecord, Record, check_finite, made_by, mode, ticks
 from .tensor import Tensor, as_array, rules
 
@@ -113,7 +113,7 @@ class Primitive:
                     parents += ((len(values), arg),)
                     if arg.record is None:
                         foreign = True
-                arg = arg.data
+                arg = arg._data
             elif kind is not float and kind not in SCALARS:
                 foreign = True
                 if isinstance(arg, (list, tuple)) and holds_tensor(arg):
@@ -152,7 +152,7 @@ class Primitive:
         if params and parents and output.dtype.kind not in "fc":
             return output  # as for dtype=int: it varies in jumps only
         tensor = new_tensor(Tensor)
-        tensor.data = output
+        tensor._data = output
         tensor.position = tensor.grad = tensor.name = None
         if parents:
             if parents[-1][0] >= self.differentiable:
@@ -351,7 +351,7 @@ def discrete(function: Callable[..., Any]) -> None:
 def plain(value: Any) -> Any:
     """The value with the arrays of tensors in place of the tensors, also in lists and tuples."""
     if type(value) is Tensor:
-        return value.data
+        return value._data
     if type(value) in (list, tuple):
         return type(value)(plain(part) for part in value)
     return value

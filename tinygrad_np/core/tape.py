@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..constants import Guard, check_unchanged
 from ..interrupts import contextmanager
 from ..kernels.sums import sum_over
 from . import display
-from .constants import Guard, check_unchanged
 from .tensor import Tensor, rules
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class GuardedRecord(Record):
 def made_by(record: Record | None, data: np.ndarray, position: int | None = None) -> Tensor:
     """The tensor that holds `data`, output number `position` of `record`."""
     tensor = Tensor.__new__(Tensor)
-    tensor.data = data
+    tensor._data = data
     tensor.requires_grad = record is not None
     tensor.record = record
     tensor.position = position
@@ -331,7 +331,7 @@ def walk_back(
                     cotangent = _as_cotangent(cotangent, record, position)
                 if uses is not None and op.elementwise and type(uses[record]) is not int:
                     cotangent = np.where(uses[record], cotangent, 0)
-                data = parent.data
+                data = parent._data
                 if cotangent.dtype is not data.dtype or cotangent.shape != data.shape:
                     cotangent = _like_input(cotangent, data, record, position)
                 if checking:
@@ -534,9 +534,9 @@ def starting_cotangent(name: str, tensor: Tensor, cotangent: Any) -> np.ndarray:
                 f"{name}: a {tensor.described()} is not a scalar; pass the cotangent, of the "
                 f"same shape"
             )
-        cotangent = np.ones_like(tensor.data)
+        cotangent = np.ones_like(tensor._data)
     elif isinstance(cotangent, Tensor):
-        cotangent = cotangent.data
+        cotangent = cotangent._data
     cotangent = np.asarray(cotangent, tensor.dtype)
     if cotangent.shape != tensor.shape:
         raise ValueError(

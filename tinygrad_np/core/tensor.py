@@ -48,9 +48,9 @@ class Tensor:
     """
 
     __pandas_priority__ = __array_priority__ = 10000  # above those of pandas' own classes
-    __slots__ = ("__weakref__", "data", "grad", "name", "position", "record", "requires_grad")
+    __slots__ = ("__weakref__", "_data", "grad", "name", "position", "record", "requires_grad")
 
-    data: np.ndarray
+    _data: np.ndarray
     grad: np.ndarray | None
     name: str | None
     requires_grad: bool
@@ -68,19 +68,19 @@ class Tensor:
         if isinstance(data, Tensor):
             raise TypeError("Tensor: data are a Tensor already; use it as it is, or .detach() it")
         try:
-            self.data = np.asarray(as_array(data), dtype)
+            self._data = np.asarray(as_array(data), dtype)
         except (TypeError, ValueError) as error:
             raise TypeError(f"Tensor: data {data!r:.80} as dtype {dtype!r}: {error}") from None
-        if data is None or self.data.dtype.kind not in "fiubc":
-            raise TypeError(f"Tensor: data must be numbers, got {data!r:.80} as {self.data.dtype}")
+        if data is None or self._data.dtype.kind not in "fiubc":
+            raise TypeError(f"Tensor: data must be numbers, got {data!r:.80} as {self._data.dtype}")
         if type(requires_grad) is not bool or (name is not None and type(name) is not str):
             from ..arguments import check  # which imports this module
 
             check("Tensor", requires_grad=requires_grad, name=name)
-        if requires_grad and self.data.dtype.kind not in "fc":
+        if requires_grad and self._data.dtype.kind not in "fc":
             raise TypeError(
                 f"Tensor: requires_grad needs floating-point data, "
-                f"{'' if name is None else repr(name) + ' '}came as {self.data.dtype}; "
+                f"{'' if name is None else repr(name) + ' '}came as {self._data.dtype}; "
                 f"pass dtype=np.float32"
             )
         self.requires_grad = requires_grad
@@ -89,31 +89,46 @@ class Tensor:
         self.record = None
         self.position = None
         if "pandas" in sys.modules:
-            from .constants import let_pandas_give_way  # which imports this module
+            from ..constants import let_pandas_give_way  # which imports this module
 
             let_pandas_give_way()
 
     # What an array tells of itself
 
     @property
+    def data(self) -> np.ndarray:
+        """The value; to be read only, unless the tensor is a leaf, since the tape relies on it."""
+        if self.record is None:
+            return self._data
+        view = self._data.view()
+        view.flags.writeable = False
+        return view
+
+    @data.setter
+    def data(self, value: np.ndarray) -> None:
+        if self.record is not None:
+            raise AttributeError("Tensor.data: only that of a leaf can be set")
+        self._data = value
+
+    @property
     def shape(self) -> tuple[int, ...]:
-        return self.data.shape
+        return self._data.shape
 
     @property
     def dtype(self) -> np.dtype:
-        return self.data.dtype
+        return self._data.dtype
 
     @property
     def ndim(self) -> int:
-        return self.data.ndim
+        return self._data.ndim
 
     @property
     def size(self) -> int:
-        return self.data.size
+        return self._data.size
 
     @property
     def nbytes(self) -> int:
-        return self.data.nbytes
+        return self._data.nbytes
 
     @property
     def T(self) -> Tensor:
@@ -138,17 +153,17 @@ class Tensor:
 
     def item(self, *index: Any) -> Any:
         """The one element, or the one at an index, as a Python number."""
-        return self.data.item(*index)
+        return self._data.item(*index)
 
     def tolist(self) -> Any:
         """The value as nested lists of Python numbers; it takes no gradient along."""
         self._refuse_numbers("tolist", "unpack the tensor, as in a, b = t")
-        return self.data.tolist()
+        return self._data.tolist()
 
     def tobytes(self, order: Any = "C") -> bytes:
         """The value's bytes; they take no gradient along."""
         self._refuse_numbers("tobytes", "compute with the tensor itself")
-        return self.data.tobytes(order)
+        return self._data.tobytes(order)
 
     def detach(self) -> Tensor:
         """A tensor with the same data that no gradient passes."""
@@ -181,12 +196,12 @@ class Tensor:
     # Copies
 
     def __reduce__(self) -> Any:
-        from .pickling import reduced  # which imports this module
+        from ..pickling import reduced  # which imports this module
 
         return reduced(self)
 
     def __copy__(self) -> Tensor:
-        from .pickling import copied
+        from ..pickling import copied
 
         return copied(self)
 
@@ -198,19 +213,19 @@ class Tensor:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         self._refuse_escape("np.asarray")
         # A copy, since an array to write to must not share memory with the tape.
-        return np.array(self.data, dtype=dtype, copy=copy is not False)
+        return np.array(self._data, dtype=dtype, copy=copy is not False)
 
     def __float__(self) -> float:
         self._refuse_escape("float")
-        return float(self.data)
+        return float(self._data)
 
     def __complex__(self) -> complex:
         self._refuse_escape("complex")
-        return complex(self.data)
+        return complex(self._data)
 
     def _refuse_escape(self, asked: str) -> None:
         if self.requires_grad:
-            from .escape import explained
+            from ..escape import explained
 
             call, instead = explained(asked)
             raise TypeError(
@@ -227,28 +242,28 @@ class Tensor:
             )
 
     def __bool__(self) -> bool:
-        return bool(self.data)
+        return bool(self._data)
 
     def __int__(self) -> int:
-        return int(self.data)
+        return int(self._data)
 
     def __index__(self) -> int:
-        return self.data.__index__()
+        return self._data.__index__()
 
     def __len__(self) -> int:
-        return len(self.data)
+        return len(self._data)
 
     def __iter__(self) -> Iterator[Tensor]:
-        if not self.data.ndim:
+        if not self._data.ndim:
             raise TypeError("iteration over a 0-d tensor")
         return iter(rules[iter](self))
 
     def __contains__(self, value: Any) -> bool:
-        return value in self.data
+        return value in self._data
 
     def __repr__(self) -> str:
-        text = np.array2string(self.data, separator=", ", prefix="Tensor(", threshold=100)
-        extras = [f"dtype={self.data.dtype}"] if self.data.dtype != np.float64 else []
+        text = np.array2string(self._data, separator=", ", prefix="Tensor(", threshold=100)
+        extras = [f"dtype={self._data.dtype}"] if self._data.dtype != np.float64 else []
         if self.name is not None:
             extras.append(f"name={self.name!r}")
         if self.record is not None:
@@ -269,7 +284,7 @@ class Tensor:
         return f"Tensor{name} of shape {self.shape} and dtype {self.dtype}"
 
     def __format__(self, spec: str) -> str:
-        return format(self.data, spec) if spec else str(self)
+        return format(self._data, spec) if spec else str(self)
 
     # NumPy's protocols
 
@@ -312,10 +327,10 @@ class Tensor:
         return rules[np.greater_equal](self, other)
 
     def __eq__(self, other: Any) -> Any:
-        return self.data == (other.data if type(other) is Tensor else other)
+        return self._data == (other._data if type(other) is Tensor else other)
 
     def __ne__(self, other: Any) -> Any:
-        return self.data != (other.data if type(other) is Tensor else other)
+        return self._data != (other._data if type(other) is Tensor else other)
 
     __hash__ = object.__hash__
 
@@ -365,7 +380,7 @@ class Tensor:
 
     def __pow__(self, other: Any) -> Tensor:
         # NumPy's operator, unlike its function, takes short cuts; complex numbers show them.
-        if self.data.dtype.kind == "c" and type(other) in (int, float) and other in (2, 0.5):
+        if self._data.dtype.kind == "c" and type(other) in (int, float) and other in (2, 0.5):
             return rules[np.square if other == 2 else np.sqrt](self)
         return rules[np.power](self, other)
 
@@ -497,7 +512,7 @@ def _apply(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) ->
         kwargs = {name: value for name, value in kwargs.items() if name != "out"}
     for arg in (*args, *kwargs.values()) if kwargs else args:
         if type(arg) is list or type(arg) is tuple:
-            from .constants import stacked  # which imports this module
+            from ..constants import stacked  # which imports this module
 
             if function not in sequences:
                 args = tuple(map(stacked, args))

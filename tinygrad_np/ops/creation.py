@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.constants import stacked
+from ..constants import stacked
 from ..core.primitive import implements, plain
 from ..core.tensor import Tensor, sequences
 

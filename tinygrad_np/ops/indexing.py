@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..core.escape import explained
 from ..core.primitive import discrete, implements, no_flops, plain, primitive
 from ..core.tensor import Tensor
+from ..escape import explained
 
 
 def moves(function=None, *, chooses=False):

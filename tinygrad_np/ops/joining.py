@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..core.constants import stacked
+from ..constants import stacked
 from ..core.primitive import implements, plain
 from .indexing import at_add, moves, rearranged
 

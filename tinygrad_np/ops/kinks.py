@@ -174,7 +174,7 @@ def walk_from(g, y, weights, recorded):
     if type(slope) is list:  # those of several outputs
         found[y.record], slope = slope, slope.pop(y.position)
     others = any(np.any(plain(part) != 0) for part in tree.leaves([*found.values()]))
-    slope = np.zeros_like(y.data) if slope is None else slope
+    slope = np.zeros_like(y._data) if slope is None else slope
     return slope if recorded else plain(slope), others
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .tape import Record, Tape, made_by
-from .tensor import Tensor
+from .core.tape import Record, Tape, made_by
+from .core.tensor import Tensor
 
 
 def reduced(tensor: Tensor) -> Any:
     """What `pickle` asks of a tensor: how to make it again, and from what."""
     if tensor.record is None:
-        return _leaf, (tensor.data, tensor.requires_grad, tensor.name, tensor.grad)
+        return _leaf, (tensor._data, tensor.requires_grad, tensor.name, tensor.grad)
     records = Tape([tensor]).records
     places = {record: place for place, record in enumerate(records)}
     rows = [
@@ -32,7 +32,7 @@ def reduced(tensor: Tensor) -> Any:
         )
         for record in records
     ]
-    return _behind, (rows, tensor.data, tensor.position, tensor.name)
+    return _behind, (rows, tensor._data, tensor.position, tensor.name)
 
 
 def _leaf(data: Any, requires_grad: bool, name: str | None, grad: Any) -> Tensor:
@@ -61,4 +61,4 @@ def copied(tensor: Tensor) -> Tensor:
     if tensor.record is not None:
         return tensor
     grad = None if tensor.grad is None else tensor.grad.copy()
-    return _leaf(tensor.data.copy(), tensor.requires_grad, tensor.name, grad)
+    return _leaf(tensor._data.copy(), tensor.requires_grad, tensor.name, grad)

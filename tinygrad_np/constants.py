@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .tensor import Tensor, as_array, rules
+from .core.tensor import Tensor, as_array, rules
 
 LARGEST_COPY = 16 << 10
 """Bytes of an array that is copied."""
