@@ -279,6 +279,8 @@ OUT_OF_RANGE = [
     (lambda: tg.layer_norm(X, epsilon=-1), r"layer_norm: epsilon must be a number in \[0, inf\)"),
     (lambda: tg.batch_norm(X, epsilon=-V - 1), "batch_norm: epsilon must be a number in"),
     (lambda: tg.huber(X, X, delta=-2), "huber: delta must be a positive number, got -2"),
+    (lambda: tg.dropout(X, np.array(2.0), RNG), "dropout: rate must be a number in"),
+    (lambda: tg.gelu(X, np.array(1.0)), "gelu: approximate must be True or False"),
     (lambda: tg.softmax(X, 5), "softmax: axis 5 is out of bounds"),
     (lambda: tg.logsumexp(X, (0, 0)), "logsumexp: duplicate value in 'axis'"),
     (lambda: tg.kl_divergence(abs(X), abs(X), axis=2), "kl_divergence: axis 2 is out of bounds"),

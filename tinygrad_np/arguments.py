@@ -258,21 +258,28 @@ def checked(name: str = "", /, **kinds: Kind | None) -> Callable[[F], F]:
         label = name or function.__name__
         signature = inspect.signature(function)
         calls_back = any(table.get(key) is FUNCTION for key in signature.parameters)
-        by_position: list[Any] = [
-            by_name.get(key, _anything)
+        positional = [
+            key
             for key, parameter in signature.parameters.items()
             if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
         ]
-        # Nearly all arguments by position are arrays of floats, and pass at once. Where something
-        # else is expected, the function itself fails, and the check is made then.
-        exempt = () if calls_back else FLOATS
+        by_position = [by_name.get(key, _anything) for key in positional]
+        # Nearly all calls give arrays of floats to the parameters that take such, and nothing else
+        # by position. They are let through at once.
+        floats = 0
+        while floats < len(positional) and table.get(positional[floats], ARRAY).holds(np.ones(1)):
+            floats += 1
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             try:
                 for value in args:
                     array = value._data if type(value) is Tensor else value
-                    if type(array) is not ndarray or array.dtype not in exempt:
+                    if (
+                        type(array) is not ndarray
+                        or array.dtype not in FLOATS
+                        or len(args) > floats
+                    ):
                         for accepts, value in zip(by_position, args):  # noqa: B905
                             if not accepts(value):
                                 raise _Refused

@@ -133,7 +133,8 @@ class Optimizer:
 
         Raises:
             TypeError: where a leaf is no array of floats.
-            ValueError: where the trees, or two arrays at one place of them, are shaped differently.
+            ValueError: where the trees, or two arrays at one place of them, are shaped differently,
+                or a schedule returns something else than a number in [0, inf).
         """
         if not isinstance(state, dict) or state.keys() != {"step", *self.slots}:
             got = sorted(state) if isinstance(state, dict) else type(state).__name__

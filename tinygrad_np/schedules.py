@@ -42,7 +42,7 @@ def exponential_decay(
         decay_rate: r.
         staircase: whether to change the rate only every `decay_steps` steps.
 
-    Raises TypeError or ValueError where `decay_steps` is no positive number.
+    Raises TypeError or ValueError for an argument out of its range: rates are not negative.
 
     Behaves like keras.optimizers.schedules.ExponentialDecay.
 
@@ -101,7 +101,7 @@ def polynomial_decay(
         power: k.
         cycle: see above.
 
-    Raises TypeError or ValueError where `decay_steps` is no positive number.
+    Raises TypeError or ValueError for an argument out of its range: rates are not negative.
 
     Behaves like keras.optimizers.schedules.PolynomialDecay.
 
@@ -128,7 +128,8 @@ def piecewise_constant_decay(boundaries: Sequence[float], values: Sequence[float
         boundaries: steps, increasing.
         values: learning rates, one more than there are boundaries.
 
-    Raises ValueError where the lengths do not fit or the boundaries do not increase.
+    Raises TypeError where these are no numbers from 0, and ValueError where the lengths do not fit
+    or the boundaries do not increase.
 
     Behaves like keras.optimizers.schedules.PiecewiseConstantDecay.
 
@@ -173,8 +174,7 @@ def cosine_decay(
         warmup_target: the rate at the end of the warm-up; None for no warm-up.
         warmup_steps: the steps of the warm-up.
 
-    Raises TypeError or ValueError where `decay_steps` is no positive number or `warmup_steps` a
-    negative one.
+    Raises TypeError or ValueError for an argument out of its range.
 
     Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts (2017),
     arxiv.org/abs/1608.03983; warm-up: Goyal et al., Accurate, large minibatch SGD (2017),
@@ -221,8 +221,7 @@ def cosine_decay_restarts(
         m_mul: m.
         alpha: a.
 
-    Raises TypeError or ValueError where `first_decay_steps` is no positive number or `t_mul` is
-    below 1.
+    Raises TypeError or ValueError for an argument out of its range.
 
     Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts (2017),
     arxiv.org/abs/1608.03983. Behaves like keras.optimizers.schedules.CosineDecayRestarts.

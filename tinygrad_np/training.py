@@ -135,8 +135,8 @@ def fit(
         is no longer finite, the result is that of the last good step, with `interrupted` set.
 
     Raises:
-        TypeError, ValueError: where an argument is not as described, x or y hold nan or inf, or a
-            label is no class of the model; before the first step.
+        TypeError, ValueError: where an argument is not as described, x or y are masked or hold nan
+            or inf, or a label is no class of the model; before the first step.
 
     Behaves like keras.Model.fit.
 
@@ -301,7 +301,8 @@ def predict(apply: Callable[..., Any], params: Any, x: Any, *, batch_size: int =
         An array with one row for each of `x`.
 
     Raises:
-        ValueError: where `x` is empty or `batch_size` is below 1.
+        TypeError, ValueError: where `x` is masked or empty, an argument is not as described, or the
+            model does not return one row an example.
 
     Behaves like keras.Model.predict.
 

@@ -31,7 +31,7 @@ def check_grads(
 
     Args:
         f: takes the arguments by position, returns an array or a tree of arrays.
-        args: arrays or trees of arrays, in float64 or complex128.
+        args: a tuple or list of arrays or trees of arrays, in float64 or complex128.
         order: how many times to differentiate.
         step: the half width of the difference.
         rtol, atol: the largest difference allowed, relative and absolute.
@@ -39,7 +39,8 @@ def check_grads(
 
     Raises:
         AssertionError: naming the order, and the two numbers.
-        TypeError: for arguments in a lower precision, where differences say little.
+        TypeError: for arguments in a lower precision, where differences say little, and for an `f`
+            that returns no floats.
 
     >>> check_grads(lambda x: np.sin(x) * x, (np.linspace(0.0, 1.0, 5),), order=3)
     """

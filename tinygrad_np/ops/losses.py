@@ -77,6 +77,7 @@ def softmax_cross_entropy(logits, labels, *, axis=-1, label_smoothing=0.0, reduc
         reduction: "mean", "sum" or "none".
 
     Raises:
+        TypeError: for logits or labels that are masked or not real.
         ValueError: for a label out of range, shapes that don't fit, an empty batch, or a
             reduction of another name.
 
@@ -133,6 +134,7 @@ def sigmoid_cross_entropy(logits, labels, *, reduction="mean"):
         reduction: "mean" over all elements, "sum" or "none".
 
     Raises:
+        TypeError: for arrays that are masked or not real.
         ValueError: for different shapes, an empty batch, or a reduction of another name.
 
     >>> float(sigmoid_cross_entropy(np.zeros(3), np.array([0.0, 1.0, 0.5])).round(4))
@@ -164,10 +166,11 @@ def huber(predictions, targets, *, delta=1.0, reduction="mean"):
 
     Args:
         predictions, targets: of the same shape, (..., features).
-        delta: where the parabola turns into a line.
+        delta: where the parabola turns into a line, positive.
         reduction: "mean", "sum" or "none".
 
     Raises:
+        TypeError: for arrays that are masked or not real.
         ValueError: for different shapes, an empty batch, or a reduction of another name.
 
     Huber, "Robust estimation of a location parameter" (1964); like Keras's `Huber`.
