@@ -8,6 +8,7 @@ of the step of the MNIST CNN. Here freed memory waits for the next array of its 
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections import OrderedDict
 from typing import Any
@@ -54,6 +55,10 @@ class _Lease:
 
 # Reentrant: giving back may free other arrays, or happen while memory is being taken.
 _lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # another thread that holds it does not survive a fork
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 _waiting: OrderedDict[int, list[np.ndarray]] = OrderedDict()  # by size, least recently used first
 _waiting_bytes = 0
 
