@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import os
+import sys
 import threading
+import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from tinygrad_np.kernels import convolution, pooling, threads, windows, winograd
+from tinygrad_np.kernels import convolution, memory, pooling, threads, windows, winograd
 from tinygrad_np.kernels.matmul import matmul
 
 # x shape, kernel shape, stride, padding, dilation, groups
@@ -346,12 +349,43 @@ def test_shared_work_sees_the_callers_error_handling_in_every_thread(set_threads
     assert [handling for _, handling in seen] == ["raise"] * 2
 
 
+def test_a_call_waits_for_what_other_threads_have_begun_also_after_an_error(set_threads):
+    set_threads(2)
+    both, done = threading.Barrier(2, timeout=30), []
+
+    def work(block):
+        both.wait()
+        if threading.current_thread() is threading.main_thread():
+            raise ZeroDivisionError
+        time.sleep(0.1)
+        done.append(block)
+
+    with pytest.raises(ZeroDivisionError):
+        threads.share(work, range(20))
+    assert len(done) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_work_is_shared_in_a_forked_process_too(set_threads):
+    set_threads(2)
+    threads.share(lambda _: None, range(4))
+    child = os.fork()
+    if child == 0:
+        both = threading.Barrier(2, timeout=30)
+        try:
+            threads.share(lambda _: both.wait(), range(2))
+        finally:
+            os._exit(both.broken)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_share_sum_is_zero_without_blocks():
     total = threads.share_sum(lambda block, out: None, [], (2, 3), np.dtype(np.float32))
     np.testing.assert_array_equal(total, np.zeros((2, 3), np.float32))
 
 
-@pytest.mark.parametrize("n", [0, -1, 1.5, "2", True])
+@pytest.mark.parametrize("n", [0, -1, 1.5, "2", True, 4097, 10**12])
 def test_set_num_threads_refuses_what_is_no_count(n):
     with pytest.raises(ValueError, match="expected a positive int"):
         threads.set_num_threads(n)
@@ -403,3 +437,11 @@ def test_a_convolution_of_many_images_needs_only_a_fixed_workspace():
         tracemalloc.stop()
         # The windows of all images together would take 85 MB.
         assert peak < out.nbytes + 24e6, name
+
+
+def test_memory_that_is_not_to_be_had_is_one_error(monkeypatch):
+    ignored = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    with pytest.raises(MemoryError):
+        memory.empty((1 << 60,), np.uint8)
+    assert ignored == []

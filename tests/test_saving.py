@@ -3,6 +3,10 @@
 import collections
 import json
 import os
+import stat
+import subprocess
+import sys
+import threading
 import warnings
 import zipfile
 
@@ -142,6 +146,30 @@ def test_what_cannot_be_kept_is_refused_and_the_old_file_stays(tree, message, tm
     assert os.listdir(tmp_path) == ["p.npz"]
 
 
+def nested(levels):
+    tree = ()
+    for _ in range(levels):
+        tree = (tree,)
+    return tree
+
+
+def test_a_tree_that_load_could_not_follow_is_refused(tmp_path):
+    assert same(round_trip(nested(200), tmp_path), nested(200))
+    cyclic = []
+    cyclic.append(cyclic)
+    for tree in (nested(201), nested(10_000), cyclic):
+        with pytest.raises(ValueError, match=r"^save: the tree has more than 200 levels, or holds"):
+            tg.save(tmp_path / "p.npz", tree)
+
+
+def test_keys_have_the_length_that_a_zip_file_allows(tmp_path):
+    tree = {"k" * 65_531: np.ones(1)}
+    assert same(round_trip(tree, tmp_path), tree)
+    for tree in ({"k" * 65_532: np.ones(1)}, {"k" * 40_000: [{"k" * 40_000: np.ones(1)}]}):
+        with pytest.raises(ValueError, match=r"^save: the keys of 'kkk.*, where there is room for"):
+            tg.save(tmp_path / "p.npz", tree)
+
+
 @pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 @pytest.mark.parametrize("function", ["write_array", "fsync", "replace"])
 def test_a_failure_leaves_the_old_file_and_nothing_else(function, failure, tmp_path, monkeypatch):
@@ -166,6 +194,79 @@ def test_a_link_stays_a_link(tmp_path):
     tg.save(tmp_path / "link.npz", 2)
     assert (tmp_path / "link.npz").is_symlink()
     assert tg.load(tmp_path / "file.npz") == 2
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o444, 0o664])
+def test_a_files_permissions_stay_and_a_new_files_are_the_usual(mode, tmp_path):
+    path = tmp_path / "p.npz"
+    before = os.umask(0o027)
+    try:
+        tg.save(path, 1)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+        path.chmod(mode)
+        tg.save(path, 2)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert tg.load(path) == 2
+
+
+def test_only_files_are_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for path in (tmp_path / "pipe", tmp_path / "link", "/dev/null", "/dev/stdout"):
+        kind = os.stat(path).st_mode
+        with pytest.raises(OSError, match=f"save: Only files can be replaced.*: '{path}'"):
+            tg.save(path, 1)
+        assert os.stat(path).st_mode == kind
+    program = "import tinygrad_np as tg; tg.save('/dev/stdout', 1)"
+    with open(tmp_path / "output", "wb") as output:  # standard output, by its own name
+        ended = subprocess.run(
+            [sys.executable, "-c", program], stdout=output, stderr=subprocess.PIPE
+        )
+    assert ended.returncode == 1
+    assert b"save: Only files can be replaced" in ended.stderr
+
+
+def test_the_next_save_removes_what_killed_ones_left_but_not_what_others_write(
+    tmp_path, monkeypatch
+):
+    program = (
+        "import os, sys, tinygrad_np as tg\n"
+        "os.fsync = lambda _: os.kill(os.getpid(), 9)\n"
+        "tg.save(sys.argv[1], 1)"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, tmp_path / "p.npz"])
+    assert killed.returncode == -9
+    (left,) = os.listdir(tmp_path)
+    here, fsync = threading.Barrier(2, timeout=30), os.fsync
+
+    def wait(file):
+        if threading.current_thread() is slow:
+            here.wait()
+            here.wait()
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", wait)
+    slow = threading.Thread(target=tg.save, args=(tmp_path / "slow.npz", 2))
+    slow.start()
+    here.wait()
+    tg.save(tmp_path / "p.npz", 3)
+    assert left not in os.listdir(tmp_path)
+    here.wait()
+    slow.join()
+    assert sorted(os.listdir(tmp_path)) == ["p.npz", "slow.npz"]
+    assert (tg.load(tmp_path / "p.npz"), tg.load(tmp_path / "slow.npz")) == (3, 2)
+
+
+@pytest.mark.parametrize("path", [0, 1, True, 2.5, None, b"p.npz"])
+def test_what_is_no_path_is_refused_and_no_file_is_closed(path):
+    for call in (tg.load, lambda path: tg.save(path, 1)):
+        with pytest.raises(TypeError, match=rf"^(save|load): path is {path!r}, expected"):
+            call(path)
+    with pytest.raises(TypeError, match=f"^load_mnist: source is {path!r}, expected"):
+        tg.data.load_mnist(path)
+    os.fstat(1)
 
 
 def test_places_that_cannot_be_written_or_read_are_named(tmp_path):
@@ -208,6 +309,8 @@ def with_description(path, description):
         ([], "was not written by"),
         ({"tree": 1}, "was not written by"),
         ({"tinygrad_np": 2, "tree": 1}, "has format 2, and this version"),
+        ({"tinygrad_np": True, "tree": 1}, "has format True"),
+        ({"tinygrad_np": 1.0, "tree": 1}, "has format 1.0"),
         ({"tinygrad_np": 1}, "is damaged"),
         ({"tinygrad_np": 1, "tree": {"array": "w"}}, "is damaged"),
         ({"tinygrad_np": 1, "tree": {"array": []}}, "is damaged"),
@@ -233,3 +336,34 @@ def test_files_of_others_are_refused(tmp_path):
     (tmp_path / "text.npz").write_text("hello")
     with pytest.raises(ValueError, match="is not a complete"):
         tg.load(tmp_path / "text.npz")
+
+
+def test_deeply_nested_json_is_refused(tmp_path):
+    deep = "[" * 100_000 + "]" * 100_000
+    for description in (deep, f'{{"tinygrad_np": 1, "tree": {deep}}}'):
+        with zipfile.ZipFile(tmp_path / "p.npz", "w") as archive:
+            archive.writestr("tree.json", description)
+        with pytest.raises(ValueError, match=r"load: '.*p\.npz' is nested too deeply"):
+            tg.load(tmp_path / "p.npz")
+
+
+def test_an_archive_that_grows_is_read_only_where_the_limit_is_raised(tmp_path):
+    path, tree = tmp_path / "p.npz", {"w": np.zeros(100_000)}
+    tg.save(path, tree)
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2):
+        with zipfile.ZipFile(tmp_path / f"{method}.npz", "w", method) as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+    total = sum(map(len, members.values()))
+    assert same(tg.load(path), tree)
+    assert same(tg.load(path, max_bytes=total), tree)
+    assert same(tg.load(tmp_path / "8.npz", max_bytes=total), tree)
+    for name, limit in ("8", {}), ("8", {"max_bytes": total - 1}), ("p", {"max_bytes": total - 1}):
+        with pytest.raises(ValueError, match=f"unpacks to {total} bytes.*pass a larger one"):
+            tg.load(tmp_path / f"{name}.npz", **limit)
+    with pytest.raises(ValueError, match="compressed in an unusual way"):
+        tg.load(tmp_path / "12.npz", max_bytes=total)
+    with pytest.raises(TypeError, match=r"load: max_bytes is 1\.5, expected an int or None"):
+        tg.load(path, max_bytes=1.5)

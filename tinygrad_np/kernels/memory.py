@@ -8,8 +8,10 @@ of the step of the MNIST CNN. Here freed memory waits for the next array of its 
 from __future__ import annotations
 
 import math
+import os
 import threading
-from collections import OrderedDict
+import weakref
+from collections import OrderedDict, deque
 from typing import Any
 
 import numpy as np
@@ -41,19 +43,32 @@ class _Lease:
     NumPy keeps the object that an array's memory came from alive through `array.base`.
     """
 
-    memory: np.ndarray | None = None  # where `_take` fails
+    __slots__ = ("__array_interface__", "__weakref__", "end")
 
     def __init__(self, size: int) -> None:
-        self.memory = _take(size)
-        self.__array_interface__ = self.memory.__array_interface__
-
-    def __del__(self) -> None:
-        if self.memory is not None:
-            _give_back(self.memory)
+        memory = _take(size)
+        self.__array_interface__ = memory.__array_interface__
+        self.end = _End(self, _handed_back.append)
+        self.end.memory = memory
 
 
-# Reentrant: giving back may free other arrays, or happen while memory is being taken.
-_lock = threading.RLock()
+class _End(weakref.ref):
+    """Handed back in place of the lease, by C alone: Python drops what a `__del__` raises, so that
+    Ctrl-C there would be lost.
+    """
+
+    __slots__ = ("memory",)
+    memory: np.ndarray
+
+
+# Since the last call of `empty`, which sorts it in. The oldest goes back to the system.
+_handed_back: deque[_End] = deque(maxlen=64)
+
+_lock = threading.Lock()
+if hasattr(os, "register_at_fork"):  # another thread that holds it does not survive a fork
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 _waiting: OrderedDict[int, list[np.ndarray]] = OrderedDict()  # by size, least recently used first
 _waiting_bytes = 0
 
@@ -65,6 +80,8 @@ _waiting_bytes = 0
 def _take(size: int) -> np.ndarray:
     global _waiting_bytes
     with _lock:
+        while _handed_back:
+            _keep(_handed_back.popleft().memory)
         pieces = _waiting.get(size)
         if pieces:
             _waiting_bytes -= size
@@ -72,17 +89,17 @@ def _take(size: int) -> np.ndarray:
     return np.empty(size, np.uint8)
 
 
-def _give_back(memory: np.ndarray) -> None:
+def _keep(memory: np.ndarray) -> None:
+    """Let it wait; `_lock` is held."""
     global _waiting_bytes
-    with _lock:
-        pieces = _waiting.setdefault(memory.size, [])
-        _waiting.move_to_end(memory.size)
-        pieces += (memory,)
-        _waiting_bytes += memory.size
-        while _waiting_bytes > LARGEST_WAITING:
-            oldest, pieces = next(iter(_waiting.items()))
-            if pieces:
-                _waiting_bytes -= oldest
-                pieces.pop()
-            if not pieces:
-                del _waiting[oldest]
+    pieces = _waiting.setdefault(memory.size, [])
+    _waiting.move_to_end(memory.size)
+    pieces += (memory,)
+    _waiting_bytes += memory.size
+    while _waiting_bytes > LARGEST_WAITING:
+        oldest, pieces = next(iter(_waiting.items()))
+        if pieces:
+            _waiting_bytes -= oldest
+            pieces.pop()
+        if not pieces:
+            del _waiting[oldest]

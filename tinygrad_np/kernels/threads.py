@@ -273,8 +273,8 @@ def _do_tasks(tasks: SimpleQueue[Callable[[], object]]) -> None:
 
 
 def _forget_threads() -> None:
-    global _tasks, _workers
-    _tasks, _workers = SimpleQueue(), 0
+    global _lock, _tasks, _workers
+    _lock, _tasks, _workers = threading.RLock(), SimpleQueue(), 0
 
 
 if hasattr(os, "register_at_fork"):  # threads do not survive a fork
