@@ -113,8 +113,11 @@ def _parted(name, whole, bar, values, x, pairs, between=None):
     if not (reaches(bar, values) or np.any(pairs & _apart(plain(bar)))):
         return whole
 
+    divided = functools.partial(_divided, name, bar, values, pairs, between is None)
+    once = functools.cache(lambda: divided(recorded=False))
+
     def second(i, v):
-        f = _divided(name, bar, values, pairs, between is None, recorded=type(v) is Tensor)
+        f = divided(recorded=True) if type(v) is Tensor else once()
         if between is None:
             return v * np.sum(f, (-2, -1), keepdims=True)  # of zeros, or NaN
         return _conjugated(between(f, _conjugated(v)))

@@ -50,8 +50,10 @@ def at_kinks(
     if not kinks.any() or (corner and not reaches(g, y)):
         return gradient
 
+    once = functools.cache(lambda: _slopes(g, y, kinks, recorded=False))
+
     def second(i, v):
-        slope, known = _slopes(g, y, kinks, recorded=type(v) is Tensor)
+        slope, known = _slopes(g, y, kinks, recorded=True) if type(v) is Tensor else once()
         nowhere = kinks & ~(known if corner else known & np.equal(plain(g), 0))
         if bend is None:
             nowhere, bent = nowhere | (kinks & np.not_equal(plain(slope), 0)), 0
