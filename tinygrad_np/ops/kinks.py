@@ -12,14 +12,16 @@ the function and the element.
 from __future__ import annotations
 
 import functools
+import operator
 import warnings
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 
 from ..core import tree
 from ..core.primitive import plain, primitive
-from ..core.tape import Tape, accumulate, no_grad, pull_back
+from ..core.tape import Record, Tape, accumulate, no_grad, pull_back
 from ..core.tensor import Tensor
 
 
@@ -155,20 +157,45 @@ def _slopes(g, y, kinks, recorded):
 
 def walk_from(g, y, weights, recorded):
     """Σ weights · ∂g/∂y over the elements of g; and whether another thing that g varies with has
-    such a sum, too.
+    such a sum, too. A y that was computed several times, as in abs(x) * abs(x), is one thing.
     """
     if not _recorded(g):
         return np.zeros_like(plain(y)), False
     cotangents: dict = {}
     accumulate(cotangents, g, weights.astype(g.dtype))
+    tape, kept = _tape(g, y), dict[Any, Any]()
     with nullcontext() if recorded else no_grad(), np.errstate(all="ignore"):
-        found = pull_back(_tape(g, y), cotangents, differentiable=True)
-    slope = found.pop(y.record, None)
-    if type(slope) is list:  # those of several outputs
-        found[y.record], slope = slope, slope.pop(y.position)
+        found = pull_back(tape, cotangents, differentiable=True, kept=kept)
+        slope = np.zeros_like(y.data)
+        for record in [*tape, *found]:
+            if type(record) is Record and _same(record, y.record):
+                part = (kept if record in kept else found).pop(record, None)
+                if type(part) in (list, tuple):  # those of several outputs
+                    part, found[record] = part[y.position], [*part]
+                    found[record][y.position] = None
+                slope = slope if part is None else slope + part
     others = any(np.any(plain(part) != 0) for part in tree.leaves([*found.values()]))
-    slope = np.zeros_like(y.data) if slope is None else slope
     return slope if recorded else plain(slope), others
+
+
+def _same(record, other):
+    """Whether two records are of one computation: the same operation on the same things."""
+    if record is other or record.op is not other.op or record.released:
+        return record is other
+    things = [
+        (*each.args, *(parent.record or parent for _, parent in each.parents))
+        for each in (record, other)
+    ]
+    return (
+        len(things[0]) == len(things[1])
+        and all(map(operator.is_, *things))
+        and record.params.keys() == other.params.keys()
+        and all(_alike(value, other.params[name]) for name, value in record.params.items())
+    )
+
+
+def _alike(value, other):
+    return value is other or (type(value) in (int, float, str, tuple) and value == other)
 
 
 def varies(g, y, where=True):
