@@ -15,7 +15,6 @@ import functools
 import operator
 import warnings
 from contextlib import nullcontext
-from typing import Any
 
 import numpy as np
 
@@ -163,16 +162,16 @@ def walk_from(g, y, weights, recorded):
         return np.zeros_like(plain(y)), False
     cotangents: dict = {}
     accumulate(cotangents, g, weights.astype(g.dtype))
-    tape, kept = _tape(g, y), dict[Any, Any]()
+    tape = _tape(g, y)
+    tape.records = [record for record in tape if not _same(record, y.record)]
     with nullcontext() if recorded else no_grad(), np.errstate(all="ignore"):
-        found = pull_back(tape, cotangents, differentiable=True, kept=kept)
+        found = pull_back(tape, cotangents, differentiable=True)
         slope = np.zeros_like(y.data)
-        for record in [*tape, *found]:
-            if type(record) is Record and _same(record, y.record):
-                part = (kept if record in kept else found).pop(record, None)
-                if type(part) in (list, tuple):  # those of several outputs
-                    part, found[record] = part[y.position], [*part]
-                    found[record][y.position] = None
+        for record in [node for node in found if isinstance(node, Record)]:
+            if _same(record, y.record):
+                part = found.pop(record)
+                if type(part) is list:  # those of several outputs
+                    found[record], part = part, part.pop(y.position)
                 slope = slope if part is None else slope + part
     others = any(np.any(plain(part) != 0) for part in tree.leaves([*found.values()]))
     return slope if recorded else plain(slope), others
