@@ -249,7 +249,7 @@ UNTOLD = {
     "matrix norm": (
         tg.grad(lambda x: la.norm(x, "nuc") ** 2),
         np.zeros((2, 2)),
-        "linalg.svdvals: singular value 0 is 0",
+        "linalg.svdvals: singular values 0 and 1 are equal",
     ),
     "projection": (
         tg.grad(lambda x: np.sum(projection(la.eigh(x)[1][:, :2]) * WEIGHTS)),

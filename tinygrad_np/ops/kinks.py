@@ -38,7 +38,7 @@ def at_kinks(
     Args:
         gradient: what the VJP gives, with a constant 0 at the kinks.
         g, y, xs: the cotangent, the output, and the arguments; first that of the gradient.
-        warning: what the warning says, before it names the element.
+        warning: as in `undefined`.
         bend: bend(c, v) is the gradient's VJP where g = 0 and ∂g/∂y = c, for its cotangent v.
             Without it there is none unless c is 0.
         corner: whether a g that is not 0 leaves the gradient's derivative as it is, as for |x|.
@@ -105,13 +105,25 @@ marked.uses = lambda i, use, *args, **params: 1 if i else use
 
 @primitive
 def undefined(v, *, where, warning, group=np.asarray, always=False):
-    """NaN and a warning where v would get a factor that does not exist, unless v is 0; else 0."""
+    """NaN and a warning where v would get a factor that does not exist, unless v is 0; else 0.
+
+    The warning is a sentence's beginning, or a function that makes it of the element's index.
+    """
     hit = where & group(always | np.not_equal(v, 0))
     if hit.any():
-        index = ", ".join(map(str, np.argwhere(hit)[0]))
-        place = f" (element [{index}])" if index else ""
-        warnings.warn(f"{warning}{place}: it is NaN", RuntimeWarning, stacklevel=1)
+        index = [int(i) for i in np.argwhere(hit)[0]]
+        place = f"{warning} (element {index})" if index else warning
+        warn(f"{warning(*index) if callable(warning) else place}: it is NaN")
     return np.where(hit, np.nan, 0).astype(v.dtype)
+
+
+def warn(text):
+    """Warn as NumPy does of an invalid value: `np.errstate(invalid=…)` says whether and how."""
+    how = np.geterr()["invalid"]
+    if how == "raise":
+        raise FloatingPointError(text)
+    if how != "ignore":
+        warnings.warn(text, RuntimeWarning, stacklevel=1)
 
 
 undefined.defvjp(lambda g, output, v, **params: undefined(g, **params))
@@ -166,7 +178,7 @@ def walk_from(g, y, weights, recorded):
     tape.records = [record for record in tape if not _same(record, y.record)]
     with nullcontext() if recorded else no_grad(), np.errstate(all="ignore"):
         found = pull_back(tape, cotangents, differentiable=True)
-        slope = np.zeros_like(y.data)
+        slope = np.zeros_like(plain(y))
         for record in [node for node in found if isinstance(node, Record)]:
             if _same(record, y.record):
                 part = found.pop(record)
