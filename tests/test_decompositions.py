@@ -129,6 +129,7 @@ RANK_1, PARTED = np.outer([1.0, 2.0, -1.0], [2.0, 0.0, 1.0]), np.diag([1.0, 1.0,
 SYMMETRIC_FUNCTIONS = {
     # name: (function of eigenvalues or singular values, the same as one of the matrix)
     "squares of singular values": (lambda x: np.sum(la.svd(x, compute_uv=False) ** 2), squares),
+    "those, twice": (lambda x: np.sum(la.svdvals(x) * la.svdvals(x)), squares),
     "those beside vectors": (lambda x: np.sum(la.svd(x)[1] ** 2), squares),
     "fourth powers": (lambda x: np.sum(la.svdvals(x) ** 4), lambda x: squares(x.T @ x)),
     "logarithms": (
@@ -248,7 +249,7 @@ UNTOLD = {
     "matrix norm": (
         tg.grad(lambda x: la.norm(x, "nuc") ** 2),
         np.zeros((2, 2)),
-        "linalg.svdvals: singular value 0 is 0",
+        "linalg.svdvals: singular values 0 and 1 are equal",
     ),
     "projection": (
         tg.grad(lambda x: np.sum(projection(la.eigh(x)[1][:, :2]) * WEIGHTS)),

@@ -23,6 +23,13 @@ SMOOTH = {
     # name: (function, where it has a kink inside, the same without one)
     "norm": (lambda x: la.norm(x) ** 2, TWO, squares),
     "norm, product": (lambda x: (lambda y: y * y)(la.norm(x)), TWO, squares),
+    "norm, twice": (lambda x: la.norm(x) * la.norm(x), TWO, squares),
+    "abs, twice": (lambda x: np.sum(np.abs(x) * np.abs(x)), X, squares),
+    "hypot, three times": (
+        lambda x: np.hypot(x[0], x[1]) * (lambda a, b: np.hypot(a, b) * np.hypot(a, b) ** 2)(*x),
+        TWO,
+        lambda x: squares(x) ** 2,
+    ),
     "norm, bell": (lambda x: np.exp(-(la.norm(x) ** 2)), TWO, lambda x: np.exp(-squares(x))),
     "norm, cosine": (lambda x: np.cos(la.norm(x)), TWO, lambda x: 1 - squares(x) / 2),
     "norm, cube": (lambda x: la.norm(x) ** 3, TWO, lambda x: 0 * squares(x)),
@@ -129,7 +136,7 @@ NOWHERE = {
     ),
     "sum of norms, squared": (lambda x: np.sum(la.norm(x, axis=1)) ** 2, ROWS, "linalg.norm has"),
     "norm times a sum": (lambda x: la.norm(x) * np.sum(x), TWO, "linalg.norm has no"),
-    "two norms": (lambda x: la.norm(x) * la.norm(x), TWO, "linalg.norm has no"),
+    "two norms": (lambda x: la.norm(x) * la.norm(x + 0), TWO, "linalg.norm has no"),
     "norm, checkpoint": (lambda x: tg.checkpoint(la.norm)(x) ** 2, TWO, "linalg.norm has no"),
     "order 1": (lambda x: la.norm(x, 1) ** 2, TWO, "linalg.norm has no"),
     "order 4": (lambda x: la.norm(x, 4) ** 2, TWO, "linalg.norm has no"),

@@ -387,7 +387,8 @@ def pull_back(
 
 
 def _finite(found: dict[Any, Any]) -> bool:
-    return all(np.isfinite(g).all() for g in found.values())
+    parts = (part for g in found.values() for part in (g if type(g) is list else [g]))
+    return all(part is None or np.isfinite(part).all() for part in parts)
 
 
 def _leaves_out(tape: Tape) -> bool:

@@ -29,7 +29,7 @@ import numpy as np
 
 from ..core.primitive import implements, plain, primitive
 from ..core.tensor import Tensor
-from .kinks import marked, reaches, undefined, varies, walk_from, warn
+from .kinks import marked, reaches, undefined, varies, walk_from
 from .linear_algebra import _adjoint, _conjugated, textbook, to_triangle, unused
 
 
@@ -67,32 +67,34 @@ def _equal_or_zero(s, n):
     return _equal(s, n) | (_zero(s, n)[..., None] & np.eye(s.shape[-1], dtype=bool))
 
 
-def _told(f, name, values, pairs, bar, *vector_bars):
-    """f with NaN, and a warning, for pairs of equal values that are used as well as their vectors.
+def _untold(inner, name, values, pairs, bar, *vector_bars):
+    """NaN, and a warning, for pairs of equal values that are used as well as their vectors; else 0.
 
     Those whose cotangents are 0, and do not vary, are not used.
     """
     if unused(bar) or not pairs.any():
-        return f
+        return 0
     shared = np.any(pairs, -1)
     used = np.not_equal(plain(bar), 0) | varies(bar, values, shared)
     for vectors in vector_bars:
         used = used | np.any(np.not_equal(plain(vectors), 0), -2)
         used = used | varies(vectors, values, shared[..., None, :])
     pairs = pairs & (used[..., None, :] | used[..., :, None])
-    if pairs.any():
-        _warn(name, pairs, "the derivative of what is made of them and of their vectors")
-        f = np.where(pairs, np.nan, f)
-    return f
+    what = "the derivative of what is made of them and of their vectors can't be told"
+    return undefined(inner, where=pairs, warning=_naming(name, what), always=True)
 
 
-def _warn(name, pairs, what):
-    """Name the first of the pairs; a singular value paired with itself is 0."""
-    *matrix, i, j = map(int, np.argwhere(pairs)[0])
-    of = f" of matrix {matrix}" if matrix else ""
-    values = "singular value" if name.startswith("svd") else "eigenvalue"
-    which = f"{values}s {i} and {j}{of} are equal" if i != j else f"{values} {i}{of} is 0"
-    warn(f"np.linalg.{name}: {which}; {what} is NaN")
+def _naming(name, what):
+    """A warning of a pair of values; a singular value paired with itself is 0."""
+
+    def warning(*index):
+        *matrix, i, j = index
+        of = f" of matrix {matrix}" if matrix else ""
+        values = "singular value" if name.startswith("svd") else "eigenvalue"
+        which = f"{values}s {i} and {j}{of} are equal" if i != j else f"{values} {i}{of} is 0"
+        return f"np.linalg.{name}: {which}; {what}"
+
+    return warning
 
 
 def _parted(name, whole, bar, values, x, pairs, between=None):
@@ -112,11 +114,16 @@ def _parted(name, whole, bar, values, x, pairs, between=None):
     if not (reaches(bar, values) or np.any(pairs & _apart(plain(bar)))):
         return whole
 
+    divided = functools.partial(_divided, bar, values, pairs, between is None)
+    once = functools.cache(lambda: divided(recorded=False))
+    warning = _naming(name, "the second derivative of what is made of them can't be told")
+
     def second(i, v):
-        f = _divided(name, bar, values, pairs, between is None, recorded=type(v) is Tensor)
-        if between is None:
-            return v * np.sum(f, (-2, -1), keepdims=True)  # of zeros, or NaN
-        return _conjugated(between(f, _conjugated(v)))
+        f, unknown = divided(recorded=True) if type(v) is Tensor else once()
+        total = np.sum(v, (-2, -1), keepdims=True) * np.ones(pairs.shape)  # anything made of v
+        nowhere = np.sum(undefined(total, where=unknown, warning=warning, always=True), (-2, -1))
+        nowhere = np.broadcast_to(nowhere[..., None, None], v.shape)
+        return nowhere if between is None else nowhere + _conjugated(between(f, _conjugated(v)))
 
     further = functools.partial(
         undefined,
@@ -133,13 +140,13 @@ def _apart(parts, scale=0.0):
     return ~(np.abs(_differences(parts)) <= rounding)
 
 
-def _divided(name, bar, values, pairs, must_vanish, recorded):
+def _divided(bar, values, pairs, must_vanish, recorded):
     """The limits of (s̄_j - s̄_i) / (s_j - s_i) for these pairs, and ∂s̄_i/∂s_i on the diagonal.
 
     A function that is symmetric in equal values has one ∂s̄_i/∂s_i for all of them, and one
     ∂s̄_i/∂s_j for all pairs; the limit is their difference. Weights that add up to 0 give it. At
-    singular values that are 0 it must be even in each, so that ∂s̄_i/∂s_j is 0. What does not fit
-    is NaN, with a warning.
+    singular values that are 0 it must be even in each, so that ∂s̄_i/∂s_j is 0. Also returns for
+    which pairs that does not fit.
     """
     n = pairs.shape[-1]
     zero, others = _diagonal(pairs), np.sum(pairs & ~np.eye(n, dtype=bool), -1)
@@ -155,11 +162,8 @@ def _divided(name, bar, values, pairs, must_vanish, recorded):
     if must_vanish:
         unknown |= np.not_equal(plain(slopes), 0)[..., None]
     unknown = pairs & unknown
-    unknown |= pairs & np.eye(n, dtype=bool) & np.any(unknown, -1, keepdims=True)
-    if unknown.any():
-        _warn(name, unknown, "the second derivative of what is made of them")
-    f = np.broadcast_to(slopes[..., None], pairs.shape)
-    return np.where(pairs, np.where(unknown, np.nan, f), 0)
+    f = np.where(pairs & ~unknown, np.broadcast_to(slopes[..., None], pairs.shape), 0)
+    return f, unknown
 
 
 def _with_diagonal(matrix, diagonal):
@@ -275,10 +279,10 @@ def _eigh_vjp(bar, output, x, UPLO="L"):
     if unused(v_bar):
         return _from_eigenvalues("eigh", values_bar, values, x, UPLO, v)
     f = _reciprocal(_differences(values), _largest(values), values.shape[-1])
-    f = _told(f, "eigh", values, _equal(values), values_bar, v_bar)
     inner = np.matmul(_adjoint(v), v_bar)
     _refuse(np.imag(_diagonal(inner)), v_bar, "the phases of eigenvectors")
     inner = _with_diagonal(f * inner, values_bar)
+    inner = inner + _untold(inner, "eigh", values, _equal(values), values_bar, v_bar)
     return to_triangle(np.matmul(np.matmul(v, inner), _adjoint(v)), UPLO.upper() == "U")
 
 
@@ -326,7 +330,6 @@ def _eig_vjp(bar, output, x):
     if unused(v_bar):
         return _from_any_eigenvalues("eig", values_bar, values, x, v)
     f = _reciprocal(_differences(values), _largest(values), values.shape[-1])
-    f = _told(f, "eig", values, _equal(values), values_bar, v_bar)
     s = np.sum(_conjugated(v) * v_bar, -2, keepdims=True)
     w = v_bar - np.real(s) * v
     if v.dtype.kind == "c" and v.size:
@@ -334,6 +337,7 @@ def _eig_vjp(bar, output, x):
         top = np.arange(v.shape[-1])[:, None] == np.argmax(size, -2)[..., None, :]
         w = w - np.where(top, 1j * np.imag(s) / np.where(top, np.real(v), 1), 0)
     inner = _with_diagonal(_conjugated(f) * np.matmul(_adjoint(v), w), values_bar)
+    inner = inner + _untold(inner, "eig", values, _equal(values), values_bar, v_bar)
     return np.linalg.solve(_adjoint(v), np.matmul(inner, _adjoint(v)))
 
 
@@ -390,7 +394,7 @@ def _svd_vjp(bar, output, x, full_matrices=True):
     t = (a + b) * _reciprocal(_differences(s), largest, n)
     t = (t + (a - b) * _reciprocal(s[..., None, :] + s[..., :, None], largest, n)) / 2
     t = _with_diagonal(t, np.where(_zero(s, n), 0, s_bar))
-    t = t * _told(1, "svd", s, _equal_or_zero(s, n), s_bar, u_bar, v_bar)
+    t = t + _untold(t, "svd", s, _equal_or_zero(s, n), s_bar, u_bar, v_bar)
     x_bar = np.matmul(np.matmul(u, t), _adjoint(v))
     if x.shape[-2] > k:
         outside = (u_bar - np.matmul(u, uu)) * inverse

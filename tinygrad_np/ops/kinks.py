@@ -12,6 +12,7 @@ the function and the element.
 from __future__ import annotations
 
 import functools
+import operator
 import warnings
 from contextlib import nullcontext
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from ..core import tree
 from ..core.primitive import plain, primitive
-from ..core.tape import Tape, accumulate, no_grad, pull_back
+from ..core.tape import Record, Tape, accumulate, no_grad, pull_back
 from ..core.tensor import Tensor
 
 
@@ -37,7 +38,7 @@ def at_kinks(
     Args:
         gradient: what the VJP gives, with a constant 0 at the kinks.
         g, y, xs: the cotangent, the output, and the arguments; first that of the gradient.
-        warning: what the warning says, before it names the element.
+        warning: as in `undefined`.
         bend: bend(c, v) is the gradient's VJP where g = 0 and ∂g/∂y = c, for its cotangent v.
             Without it there is none unless c is 0.
         corner: whether a g that is not 0 leaves the gradient's derivative as it is, as for |x|.
@@ -50,8 +51,10 @@ def at_kinks(
     if not kinks.any() or (corner and not reaches(g, y)):
         return gradient
 
+    once = functools.cache(lambda: _slopes(g, y, kinks, recorded=False))
+
     def second(i, v):
-        slope, known = _slopes(g, y, kinks, recorded=type(v) is Tensor)
+        slope, known = _slopes(g, y, kinks, recorded=True) if type(v) is Tensor else once()
         nowhere = kinks & ~(known if corner else known & np.equal(plain(g), 0))
         if bend is None:
             nowhere, bent = nowhere | (kinks & np.not_equal(plain(slope), 0)), 0
@@ -102,12 +105,15 @@ marked.uses = lambda i, use, *args, **params: 1 if i else use
 
 @primitive
 def undefined(v, *, where, warning, group=np.asarray, always=False):
-    """NaN and a warning where v would get a factor that does not exist, unless v is 0; else 0."""
+    """NaN and a warning where v would get a factor that does not exist, unless v is 0; else 0.
+
+    The warning is a sentence's beginning, or a function that makes it of the element's index.
+    """
     hit = where & group(always | np.not_equal(v, 0))
     if hit.any():
-        index = ", ".join(map(str, np.argwhere(hit)[0]))
-        place = f" (element [{index}])" if index else ""
-        warn(f"{warning}{place}: it is NaN")
+        index = [int(i) for i in np.argwhere(hit)[0]]
+        place = f"{warning} (element {index})" if index else warning
+        warn(f"{warning(*index) if callable(warning) else place}: it is NaN")
     return np.where(hit, np.nan, 0).astype(v.dtype)
 
 
@@ -162,20 +168,45 @@ def _slopes(g, y, kinks, recorded):
 
 def walk_from(g, y, weights, recorded):
     """Σ weights · ∂g/∂y over the elements of g; and whether another thing that g varies with has
-    such a sum, too.
+    such a sum, too. A y that was computed several times, as in abs(x) * abs(x), is one thing.
     """
     if not _recorded(g):
         return np.zeros_like(plain(y)), False
     cotangents: dict = {}
     accumulate(cotangents, g, weights.astype(g.dtype))
+    tape = _tape(g, y)
+    tape.records = [record for record in tape if not _same(record, y.record)]
     with nullcontext() if recorded else no_grad(), np.errstate(all="ignore"):
-        found = pull_back(_tape(g, y), cotangents, differentiable=True)
-    slope = found.pop(y.record, None)
-    if type(slope) is list:  # those of several outputs
-        found[y.record], slope = slope, slope.pop(y.position)
+        found = pull_back(tape, cotangents, differentiable=True)
+        slope = np.zeros_like(plain(y))
+        for record in [node for node in found if isinstance(node, Record)]:
+            if _same(record, y.record):
+                part = found.pop(record)
+                if type(part) is list:  # those of several outputs
+                    found[record], part = part, part.pop(y.position)
+                slope = slope if part is None else slope + part
     others = any(np.any(plain(part) != 0) for part in tree.leaves([*found.values()]))
-    slope = np.zeros_like(y._data) if slope is None else slope
     return slope if recorded else plain(slope), others
+
+
+def _same(record, other):
+    """Whether two records are of one computation: the same operation on the same things."""
+    if record is other or record.op is not other.op or record.released:
+        return record is other
+    things = [
+        (*each.args, *(parent.record or parent for _, parent in each.parents))
+        for each in (record, other)
+    ]
+    return (
+        len(things[0]) == len(things[1])
+        and all(map(operator.is_, *things))
+        and record.params.keys() == other.params.keys()
+        and all(_alike(value, other.params[name]) for name, value in record.params.items())
+    )
+
+
+def _alike(value, other):
+    return value is other or (type(value) in (int, float, str, tuple) and value == other)
 
 
 def varies(g, y, where=True):
