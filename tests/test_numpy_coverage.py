@@ -110,7 +110,7 @@ def test_every_operation_is_in_a_table_of_cases():
         if "\nCASES = {" in path.read_text(encoding="utf-8"):
             tables.append(importlib.import_module(f"tests.{path.stem}").CASES)
     used = {  # which only derivatives use
-        *("where_positive", "bias_relu_gradients"),
+        *("where_positive", "bias_relu_gradients", "gelu_gradient"),
         "softmax_cross_entropy_gradient",
     }
     for table in tables:
