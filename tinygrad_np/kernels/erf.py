@@ -1,4 +1,4 @@
-"""The error function of raw arrays: NumPy has none.
+"""The error function of raw arrays, which NumPy lacks, and the activation that is made of it.
 
 As in W. J. Cody, "Rational Chebyshev approximations for the error function" (1969), with S a
 polynomial, P and Q polynomials of few terms,
@@ -14,15 +14,18 @@ least-squares fit at Chebyshev points in 60 digits, reweighted until the largest
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .choice import or_compiled
 from .memory import empty
 from .threads import workspace
 
-__all__ = ["erf"]
+__all__ = ["erf", "gelu", "gelu_gradient"]
 
 IN_CACHE = 1 << 16  # bytes of each of the four arrays that are worked on
+PASS = 1 << 16  # elements that an activation goes through again and again
 
 COEFFICIENTS = {
     "f": (
@@ -91,3 +94,34 @@ def _polynomial(coefficients: tuple[float, ...], x: np.ndarray, out: np.ndarray)
         out *= x
         out += coefficient
     return out
+
+
+def gelu(x: np.ndarray) -> np.ndarray:
+    """x Φ(x), with the normal distribution function Φ(x) = (1 + erf(x / √2)) / 2."""
+    y = empty(x.shape, x.dtype)
+    flat, into = x.reshape(-1), y.reshape(-1)
+    for i in range(0, x.size, PASS):
+        part, out = flat[i : i + PASS], into[i : i + PASS]
+        phi = erf(np.multiply(part, math.sqrt(0.5), out=out))
+        phi += 1
+        phi *= part
+        np.multiply(phi, 0.5, out=out)
+    return y
+
+
+def gelu_gradient(g: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """g (Φ(x) + x Φ'(x)), where Φ'(x) = e^-x²/2 / √(2π), for g of the shape and type of x."""
+    dx = empty(x.shape, x.dtype)
+    flat, cotangent, into = x.reshape(-1), g.reshape(-1), dx.reshape(-1)
+    for i in range(0, x.size, PASS):
+        part, out = flat[i : i + PASS], into[i : i + PASS]
+        phi = erf(np.multiply(part, math.sqrt(0.5), out=out))
+        phi += 1
+        phi *= 0.5
+        np.minimum(np.abs(out, out=out), 40, out=out)  # where e^-x² is 0, and the square finite
+        np.exp(np.negative(np.multiply(out, out, out=out), out=out), out=out)
+        out *= 1 / math.sqrt(2 * math.pi)
+        out *= part
+        out += phi
+        out *= cotangent[i : i + PASS]
+    return dx

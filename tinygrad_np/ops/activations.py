@@ -13,7 +13,7 @@ import numpy as np
 from ..arguments import REAL, checked
 from ..core.primitive import primitive
 from ..kernels import activations as kernels
-from ..kernels.erf import erf as error_function
+from ..kernels import erf as normal
 from .ufunc_methods import _reduce_logaddexp_vjp
 
 
@@ -234,26 +234,14 @@ def hard_swish(x):
     return x * hard_sigmoid(x)
 
 
-@primitive
-def erf(x):
-    """The error function 2/√π ∫₀ˣ e^-t² dt of real numbers. The derivative is 2/√π · e^-x²."""
-    x = np.asarray(x)
-    if x.dtype.kind == "c":
-        raise TypeError(f"erf: x must be real, it is {x.dtype}")
-    dtype = np.result_type(x, np.float16)
-    computed = np.float32 if dtype.itemsize <= 4 else np.float64
-    return error_function(np.asarray(x, computed, order="C")).astype(dtype, copy=False)
-
-
-erf.defvjp(lambda g, y, x: g * (2 / math.sqrt(math.pi) * np.exp(-x * x)))
-
-
 @checked(x=REAL)
 def gelu(x, approximate=False):
     """y = x · Φ(x), with the normal distribution function Φ(x) = (1 + erf(x / √2)) / 2.
 
+    The derivative is Φ(x) + x · Φ'(x), where Φ'(x) = e^(-x²/2) / √(2π).
+
     Args:
-        x: any shape.
+        x: any shape, real.
         approximate: use Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2.
 
     Hendrycks, Gimpel, "Gaussian error linear units" (2016).
@@ -264,7 +252,44 @@ def gelu(x, approximate=False):
     if approximate:
         t = np.clip(x, -10, 10)  # beyond, the tanh is ±1, and the cube might overflow
         return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (t + 0.044715 * t * t * t)))
-    return 0.5 * x * (1 + erf(x / math.sqrt(2)))
+    return _gelu(x)
+
+
+@primitive(name="gelu")
+def _gelu(x):
+    return _in_single_or_double("gelu", normal.gelu, x)
+
+
+@primitive
+def gelu_gradient(g, x):
+    """The VJP of `gelu`: g · (Φ(x) + x · Φ'(x)).
+
+    It is linear in g; and the derivative of what g is multiplied with is (2 - x²) · Φ'(x).
+    """
+    return _in_single_or_double("gelu", normal.gelu_gradient, g, x)
+
+
+def _in_single_or_double(name, kernel, *arrays):
+    """The kernel knows float32 and float64; other real numbers go through one of them."""
+    inputs = np.broadcast_arrays(*arrays)
+    dtype = np.result_type(*inputs, np.float16)
+    if dtype.kind == "c":
+        raise TypeError(f"{name}: x must be real, it is {dtype}")
+    computed = np.float32 if dtype.itemsize <= 4 else np.float64
+    result = kernel(*(np.asarray(array, computed, order="C") for array in inputs))
+    return result.astype(dtype, copy=False)
+
+
+def _gelu_curvature(x):
+    t = np.clip(x, -60, 60)  # beyond, e^-t² is 0, and the square might overflow
+    return (2 - t * t) * np.exp(-0.5 * t * t) / math.sqrt(2 * math.pi)
+
+
+_gelu.defvjp(lambda g, y, x: gelu_gradient(g, x))
+gelu_gradient.defvjp(
+    lambda h, dx, g, x: gelu_gradient(h, x),
+    lambda h, dx, g, x: h * g * _gelu_curvature(x),
+)
 
 
 # Softmax and its kin work along an axis. All subtract the maximum first: the result is the same
@@ -329,6 +354,7 @@ logsumexp.defvjp(
 )
 
 for _operation in (
-    *(relu, where_positive, leaky_relu, elu, sigmoid, softplus, softsign, hard_sigmoid, erf),
+    *(relu, where_positive, leaky_relu, elu, sigmoid, softplus, softsign, hard_sigmoid, _gelu),
+    gelu_gradient,
 ):
     _operation.elementwise = True
