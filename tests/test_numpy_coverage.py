@@ -126,7 +126,7 @@ def test_every_operation_is_in_a_table_of_cases():
             for output in outputs:
                 if type(output) is tg.Tensor:
                     used |= {record.op for record in output.tape()}
-    elsewhere = {"core", "convolution", "pooling"}  # whose tests have no table of this kind
+    elsewhere = {"transforms", "convolution", "pooling"}  # whose tests have no table of this kind
     for op in BUILT_IN:
         path = (getattr(op.forward, "__module__", None) or "numpy").split(".")
         if elsewhere.isdisjoint(path) and path[0] in ("numpy", "tinygrad_np"):

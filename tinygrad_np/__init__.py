@@ -9,13 +9,9 @@ array([0., 0., 0.])
 from . import data, init, optim, plot
 from .config import show_config
 from .core import tree
-from .core.checking import check_grads
-from .core.jacobians import hessian, hvp, jacobian, jvp
 from .core.primitive import primitive
-from .core.recompute import checkpoint
 from .core.tape import Record, Tape, detect_anomaly, no_grad
 from .core.tensor import Tensor
-from .core.transforms import grad, stop_gradient, value_and_grad, vjp
 from .explorer import explain
 from .kernels.threads import get_num_threads, set_num_threads
 from .ops.activations import (
@@ -50,6 +46,10 @@ from .ops.pooling import avg_pool2d, global_avg_pool2d, max_pool2d
 from .ops.products import dense
 from .saving import load, save
 from .training import FitResult, Snapshot, evaluate, fit, predict
+from .transforms.checking import check_grads
+from .transforms.gradients import grad, stop_gradient, value_and_grad, vjp
+from .transforms.jacobians import hessian, hvp, jacobian, jvp
+from .transforms.recompute import checkpoint
 
 __version__ = "0.1.0"
 

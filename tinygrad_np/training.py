@@ -22,8 +22,8 @@ from .arguments import PLAIN, checked, shown
 from .core import display, tree
 from .core.tape import no_grad
 from .core.tensor import Tensor, as_array
-from .core.transforms import value_and_grad
 from .data import batches
+from .transforms.gradients import value_and_grad
 
 __all__ = ["FitResult", "Snapshot", "evaluate", "fit", "predict"]
 

@@ -7,7 +7,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..core.primitive import implements, primitive
 from ..core.tensor import Tensor
-from ..core.transforms import vjp
+from ..transforms.gradients import vjp
 
 
 def _vjp_of(formula):

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core.primitive import implements, plain, primitive
 from ..core.tensor import Tensor
-from ..core.transforms import vjp
+from ..transforms.gradients import vjp
 from .products import _transposed
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.primitive import discrete, implements, plain, primitive
-from ..core.transforms import vjp
+from ..transforms.gradients import vjp
 from .kinks import at_kinks, jumps, over
 from .reductions import _expand, _extremum_vjp
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.primitive import implements, no_flops, plain, primitive
-from ..core.transforms import vjp
+from ..transforms.gradients import vjp
 from .indexing import moves, rearranged
 
 

@@ -14,7 +14,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.primitive import implements, plain, primitive
 from ..core.tensor import Tensor
-from ..core.transforms import vjp
+from ..transforms.gradients import vjp
 from .indexing import moves
 from .reductions import _extremum_vjp, numbers_entered
 

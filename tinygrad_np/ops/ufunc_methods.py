@@ -14,7 +14,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.primitive import implements, plain, primitive
 from ..core.tensor import Tensor, no_rule, rules
-from ..core.transforms import vjp
+from ..transforms.gradients import vjp
 from .elementwise import DISCRETE
 from .indexing import at_set
 from .reductions import _expand, _extremum_vjp, _input_size, entered

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arguments import ONE_AXES, checked
-from ..core.transforms import value_and_grad
+from ..transforms.gradients import value_and_grad
 from . import canvas
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ import numpy as np
 
 from ..arguments import checked
 from ..constants import Guard, let_pandas_give_way, unshared
-from . import tree
-from .primitive import by_name, no_flops, primitive
-from .tape import Record, Tape, accumulate, made_by, mode, own, pull_back, recording, ticks
-from .tensor import Tensor, as_array
+from ..core import tree
+from ..core.primitive import by_name, no_flops, primitive
+from ..core.tape import Record, Tape, accumulate, made_by, mode, own, pull_back, recording, ticks
+from ..core.tensor import Tensor, as_array
 
 Function = Callable[..., Any]
 

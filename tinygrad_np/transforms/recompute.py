@@ -10,11 +10,11 @@ import numpy as np
 
 from ..arguments import checked
 from ..constants import LARGEST_COPY
-from . import tree
-from .primitive import Primitive, no_flops, plain
-from .tape import mode
-from .tensor import Tensor
-from .transforms import Function, Transformed, _Trace, vjp
+from ..core import tree
+from ..core.primitive import Primitive, no_flops, plain
+from ..core.tape import mode
+from ..core.tensor import Tensor
+from .gradients import Function, Transformed, _Trace, vjp
 
 
 @checked()

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..arguments import OPTIONAL_GENERATOR, SEQUENCE, checked
-from . import tree
-from .transforms import vjp
+from ..core import tree
+from .gradients import vjp
 
 
 @checked(args=SEQUENCE, rng=OPTIONAL_GENERATOR)

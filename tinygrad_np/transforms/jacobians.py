@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from ..arguments import checked
-from . import tree
-from .primitive import plain
-from .tape import no_grad
-from .tensor import Tensor
-from .transforms import Function, Transformed, named_grad, named_vjp, vjp
+from ..core import tree
+from ..core.primitive import plain
+from ..core.tape import no_grad
+from ..core.tensor import Tensor
+from .gradients import Function, Transformed, named_grad, named_vjp, vjp
 
 
 @checked()

@@ -1,0 +1,1 @@
+"""Functions that take a function: gradients, products with the Jacobian, recomputation, checks."""
