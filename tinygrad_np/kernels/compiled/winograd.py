@@ -101,7 +101,8 @@ def _at(vector, x, image, row, column, channel):
     _, rows, columns, channels = x.shape
     if 0 <= row < rows and 0 <= column < columns:
         return load(vector, x, ((image * rows + row) * columns + column) * channels + channel)
-    return fill(vector, 0)
+    # Numba counts references to x, and keeps to that in the loop where a branch makes no use of x.
+    return fill(vector, x.dtype.type(0))
 
 
 @inlined
