@@ -148,7 +148,7 @@ def test_gelu_takes_any_type_and_layout_and_refuses_complex_numbers():
         np.testing.assert_allclose(tg.gelu(single), tg.gelu(x), rtol=0, atol=4 * tolerance)
     np.testing.assert_array_equal(tg.gelu(x), tg.gelu(x.copy()))
     assert tg.gelu(1) == tg.gelu(1.0) == tg.gelu(np.array([1]))[0]
-    with pytest.raises(TypeError, match="gelu: x must be real, it is complex128"):
+    with pytest.raises(TypeError, match=r"^gelu: x must be an array of real numbers"):
         tg.gelu(1j)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import ctypes
+import gc
 import itertools
 import signal
 import sys
@@ -24,7 +25,10 @@ from tinygrad_np.kernels import memory, threads
 @pytest.fixture(autouse=True)
 def ctrl_c_raises():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.collect()
+    gc.disable()  # Ctrl-C in a destructor of somebody else's is lost
     yield
+    gc.enable()
     signal.signal(signal.SIGINT, before)
 
 

@@ -262,9 +262,9 @@ def test_the_next_save_removes_what_killed_ones_left_but_not_what_others_write(
 @pytest.mark.parametrize("path", [0, 1, True, 2.5, None, b"p.npz"])
 def test_what_is_no_path_is_refused_and_no_file_is_closed(path):
     for call in (tg.load, lambda path: tg.save(path, 1)):
-        with pytest.raises(TypeError, match=rf"^(save|load): path is {path!r}, expected"):
+        with pytest.raises(TypeError, match=rf"^(save|load): path must be a path.*got {path!r}"):
             call(path)
-    with pytest.raises(TypeError, match=f"^load_mnist: source is {path!r}, expected"):
+    with pytest.raises(TypeError, match=f"^load_mnist: source must be a path.*got {path!r}"):
         tg.data.load_mnist(path)
     os.fstat(1)
 
@@ -365,5 +365,5 @@ def test_an_archive_that_grows_is_read_only_where_the_limit_is_raised(tmp_path):
             tg.load(tmp_path / f"{name}.npz", **limit)
     with pytest.raises(ValueError, match="compressed in an unusual way"):
         tg.load(tmp_path / "12.npz", max_bytes=total)
-    with pytest.raises(TypeError, match=r"load: max_bytes is 1\.5, expected an int or None"):
+    with pytest.raises(TypeError, match=r"load: max_bytes must be None or an integer"):
         tg.load(path, max_bytes=1.5)

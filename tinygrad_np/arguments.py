@@ -214,6 +214,9 @@ KINDS: dict[str, Kind] = {
     "title": _optional(TEXT),
     **dict.fromkeys("path source".split(), PATH),
     "ax": _optional(AXES),
+    "max_bytes": _optional(
+        _integer("an integer of at least 0", lambda n: n >= 0 and not isinstance(n, bool))
+    ),
     **dict.fromkeys(
         "channel label".split(),
         _optional(

@@ -21,6 +21,8 @@ except ImportError:  # Windows, which removes no file that is open, and so needs
 import numpy as np
 from numpy.lib import format as npy
 
+from .arguments import checked
+
 __all__ = ["load", "save"]
 
 FORMAT_VERSION = 1
@@ -31,6 +33,7 @@ DEEPEST = 200  # levels of a tree, all of which `load` can follow
 LONGEST_NAME = 65_535  # bytes, in a zip file
 
 
+@checked()
 def save(path: str | os.PathLike[str], tree: Any) -> None:
     """Write `tree` to the file `path`, whole or not at all.
 
@@ -64,7 +67,7 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
     import json
     import zipfile
 
-    path = checked_path("save: path", path)
+    path = os.fsdecode(path)
     arrays: dict[str, np.ndarray] = {}
     structure = _encode(tree, (), arrays)
     description = json.dumps({"tinygrad_np": FORMAT_VERSION, "tree": structure})
@@ -79,6 +82,7 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
                 npy.write_array(member, array, allow_pickle=False)
 
 
+@checked()
 def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> Any:
     """The tree that `save` wrote to `path`: the same structure, types, dtypes and bits.
 
@@ -101,11 +105,9 @@ def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> Any:
     """
     import json
 
-    path = checked_path("load: path", path)
+    path = os.fsdecode(path)
     if max_bytes is None:
         max_bytes = os.path.getsize(path)
-    elif not isinstance(max_bytes, (int, np.integer)) or isinstance(max_bytes, bool):
-        raise TypeError(f"load: max_bytes is {max_bytes!r}, expected an int or None")
     try:
         members = read_npz(path, max_bytes)
     except _TooLarge as error:
@@ -175,14 +177,6 @@ def read_npz(path: str | os.PathLike[str], max_bytes: int = LARGEST_ARCHIVE) -> 
 
 class _TooLarge(ValueError):
     pass
-
-
-def checked_path(what: str, path: str | os.PathLike[str]) -> str:
-    """The path as a string; an int, which `open` takes for a file already open, is refused."""
-    name = os.fspath(path) if isinstance(path, os.PathLike) else path
-    if not isinstance(name, str):
-        raise TypeError(f"{what} is {path!r}, expected a string or an os.PathLike")
-    return name
 
 
 def _encode(node: Any, keys: tuple[str | int, ...], arrays: dict[str, np.ndarray]) -> Any:

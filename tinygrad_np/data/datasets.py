@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..arguments import DTYPE, checked
-from ..saving import checked_path, read_npz
+from ..saving import read_npz
 
 __all__ = ["load_fashion_mnist", "load_mnist"]
 
@@ -82,7 +82,7 @@ def load_fashion_mnist(
 def _load(
     caller: str, name: str, source: str | os.PathLike[str], dtype: DTypeLike
 ) -> tuple[Split, Split]:
-    source = checked_path(f"{caller}: source", source)
+    source = os.fsdecode(source)
     dtype = np.dtype(dtype)
     if dtype not in (np.float32, np.uint8):
         raise ValueError(f"{caller}: dtype must be np.float32 or np.uint8, not {dtype}")

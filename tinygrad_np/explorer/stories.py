@@ -23,7 +23,7 @@ STORIES: dict[Callable[..., Any], str] = {
     np.tanh: "tanh",
     np.sum: "sum",
     np.mean: "mean",
-    np.matmul: "matmul",
+    products._matmul_forward: "matmul",
     products.dense.forward: "dense",
     convolution._convolve: "convolution",
     convolve_input_gradient: "convolution_input_gradient",
