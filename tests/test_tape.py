@@ -247,7 +247,7 @@ def test_an_operation_with_several_outputs_gets_all_their_cotangents():
         (ValueError, "not a scalar", lambda: leaf(1.0, 2.0).backward()),
         (
             ValueError,
-            r"shape \(3,\), the tensor \(2,\)",
+            r"shape \(3,\), the output \(2,\)",
             lambda: leaf(1.0, 2.0).backward(np.ones(3)),
         ),
         (TypeError, "floating-point.*'w' came as int64", lambda: leaf(1, 2, name="w")),
@@ -433,3 +433,12 @@ def test_a_vjp_need_not_undo_broadcasting():
     scaled.defvjp(lambda g, z, x, y: g * y, lambda g, z, x, y: g * x)
     for x, y in ((2.0, np.ones(5)), (np.ones((1, 3)), np.ones((4, 1))), (np.ones(3), 2.0)):
         tg.check_grads(scaled, (np.asarray(x, float), np.asarray(y, float)))
+
+
+def test_a_cotangent_keeps_its_imaginary_part_or_is_refused():
+    _, pullback = tg.vjp(np.sin, np.ones(2))
+    for call in (pullback, np.sin(leaf(1.0, 1.0)).backward):
+        with pytest.raises(TypeError, match=r"^(vjp|backward): the cotangent is complex128, but"):
+            call(1j * np.ones(2))
+    _, pullback = tg.vjp(np.exp, np.ones(2, complex))
+    np.testing.assert_allclose(pullback(1j * np.ones(2))[0], 1j * np.exp(np.ones(2)))

@@ -215,12 +215,16 @@ class Primitive:
         ]
         return type(output)(*tensors) if hasattr(output, "_fields") else type(output)(tensors)
 
-    def _bind(self, args: tuple, params: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-        """Arguments in positions, so that tensors passed by keyword are found."""
+    @functools.cached_property
+    def _signature(self) -> Any:
         import inspect
 
+        return inspect.signature(self.forward)
+
+    def _bind(self, args: tuple, params: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        """Arguments in positions, so that tensors passed by keyword are found."""
         try:
-            bound = inspect.signature(self.forward).bind(*args, **params)
+            bound = self._signature.bind(*args, **params)
         except (TypeError, ValueError) as error:
             raise TypeError(f"{self.name}: {error}; pass tensors by position") from None
         if _holds_tensor(bound.kwargs):
@@ -232,10 +236,8 @@ class Primitive:
         return by_name(self) or (primitive_of, (self.forward, self.name))
 
     def __repr__(self) -> str:
-        import inspect
-
         try:
-            arguments = str(inspect.signature(self.forward))
+            arguments = str(self._signature)
         except ValueError:  # a function of NumPy's that doesn't tell
             arguments = ""
         return f"<primitive {self.name}{arguments}>"

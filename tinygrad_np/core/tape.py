@@ -538,11 +538,20 @@ def starting_cotangent(name: str, tensor: Tensor, cotangent: Any) -> np.ndarray:
         cotangent = np.ones_like(tensor._data)
     elif isinstance(cotangent, Tensor):
         cotangent = cotangent._data
-    cotangent = np.asarray(cotangent, tensor.dtype)
-    if cotangent.shape != tensor.shape:
+    return np.asarray(fitting_cotangent(name, tensor, cotangent), tensor.dtype)
+
+
+def fitting_cotangent(name: str, output: Any, cotangent: Any) -> Any:
+    """The cotangent, if it has the shape of the output and no imaginary part that would be lost."""
+    if np.shape(cotangent) != np.shape(output):
         raise ValueError(
-            f"{name}: the cotangent has shape {cotangent.shape}, the tensor {tensor.shape}"
+            f"{name}: the cotangent has shape {np.shape(cotangent)}, the output {np.shape(output)}"
         )
+    given, wanted = (
+        x.dtype if hasattr(x, "dtype") else np.result_type(x) for x in (cotangent, output)
+    )
+    if given.kind not in "biuf" and wanted.kind != "c":
+        raise TypeError(f"{name}: the cotangent is {given}, but the output is real, {wanted}")
     return cotangent
 
 

@@ -21,7 +21,18 @@ from ..arguments import checked
 from ..constants import Guard, let_pandas_give_way, unshared
 from ..core import tree
 from ..core.primitive import by_name, no_flops, primitive
-from ..core.tape import Record, Tape, accumulate, made_by, mode, own, pull_back, recording, ticks
+from ..core.tape import (
+    Record,
+    Tape,
+    accumulate,
+    fitting_cotangent,
+    made_by,
+    mode,
+    own,
+    pull_back,
+    recording,
+    ticks,
+)
 from ..core.tensor import Tensor, as_array
 
 Function = Callable[..., Any]
@@ -263,10 +274,7 @@ def named_vjp(name: str, f: Function, args: Any, argnums: Any) -> tuple[Any, Fun
 
 
 def _cotangent(output: Any, g: Any) -> Any:
-    if np.shape(g) != np.shape(output):
-        raise ValueError(
-            f"vjp: the cotangent has shape {np.shape(g)}, the output has {np.shape(output)}"
-        )
+    fitting_cotangent("vjp", output, g)
     return g if type(g) is Tensor else np.asarray(g, np.result_type(output))
 
 
