@@ -22,8 +22,9 @@ HEAD = f"""# What is differentiable
 Written by `python -m tests.differentiable` from the rules themselves, with NumPy {np.__version__};
 [tests/test_numpy_coverage.py](tests/test_numpy_coverage.py) holds this page to them.
 
-The functions in the tables give NumPy's values to the last bit (complex numbers all but to the last), and
-their derivatives agree with finite differences to the order given; derivatives exist of every order. A function
+The functions in the tables give NumPy's values to the last bit (complex numbers, and products of stacks of
+matrices, all but to the last). Where NumPy's own reductions drop numbers, as `np.power.reduce` does with AVX-512,
+they go from number to number. Their derivatives agree with finite differences to the order given; derivatives exist of every order. A function
 has its own vector-Jacobian product (VJP), which takes the cotangent `g` of the output `y` to that of each input
 (separated by semicolons), or is composed of functions that have one. `ops/X.py` is tested in `tests/test_X.py`.
 Discrete functions are constant between jumps, or give no numbers: their results are plain arrays. All others
