@@ -48,26 +48,32 @@ def recorded(op: Any, args: Sequence[Any], values: Sequence[Any]) -> tuple[Any, 
     kept = [
         value
         if type(arg) is Tensor and arg.record is not None
-        else unshared(value, guards, type(arg) is Tensor, op, i)
+        else unshared(value, guards, op, i, type(arg) is Tensor and arg.requires_grad)
         for i, (arg, value) in enumerate(zip(args, values, strict=True))
     ]
     return tuple(kept), guards
 
 
 def unshared(
-    value: Any, guards: list[Guard], is_leaf: bool = False, op: Any = None, place: Any = None
+    value: Any, guards: list[Guard], op: Any, place: int | str, is_leaf: bool = False
 ) -> Any:
-    """The value in arrays and lists that nobody else can write to; large arrays get a guard."""
+    """The value of an argument in arrays and containers that nobody else can write to.
+
+    Large arrays stay as they are, and get a guard.
+    """
     if type(value) in SCALARS:
         return value
     if isinstance(value, np.ndarray):
+        plain = as_array(value)  # which refuses a mask
         if value.nbytes <= LARGEST_COPY or value.dtype.hasobject:
-            return as_array(value).copy()
-        as_array(value)  # refuses a mask
+            return plain.copy()
         _guard(guards, value, is_leaf)
         return value
-    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-        return type(value)(unshared(part, guards, is_leaf, op, place) for part in value)
+    if isinstance(value, (list, tuple)):
+        parts = [unshared(part, guards, op, place, is_leaf) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    if isinstance(value, dict):
+        return {key: unshared(part, guards, op, place, is_leaf) for key, part in value.items()}
     if callable(value) or isinstance(value, (np.generic, np.dtype)):
         return value
     if hasattr(value, "__array__") or isinstance(value, (memoryview, array.array)):
@@ -109,23 +115,28 @@ def check_unchanged(records: Sequence[Any], guards: Iterable[Guard] = ()) -> Non
     """Raise RuntimeError if a VJP on this tape would read an array that changed in place."""
     if not any_guards:
         return
-    guarded = [guard for record in records if record.guards for guard in record.guards]
     sums: dict[tuple[int, bool], int] = {}
-    for values, is_leaf, before in (*guards, *guarded):
-        key = id(values), is_leaf
+
+    def changed(guard: Guard) -> bool:
+        key = id(guard.values), guard.is_leaf
         if key not in sums:
-            sums[key] = checksum(values, is_leaf)
-        if sums[key] != before:
-            for record in records:
-                _refuse_if_read(record, values, is_leaf)
+            sums[key] = checksum(guard.values, guard.is_leaf)
+        return sums[key] != guard.checksum
+
+    guarded = [guard for record in records if record.guards for guard in record.guards]
+    for guard in filter(changed, (*guards, *guarded)):
+        for record in records:
+            own = [g for g in record.guards if np.may_share_memory(g.values, guard.values)]
+            if not own or any(map(changed, own)):  # else it read what the array holds now
+                _refuse_if_read(record, guard.values, guard.is_leaf)
 
 
 def _refuse_if_read(record: Any, values: np.ndarray, is_leaf: bool) -> None:
     """Raise if a VJP of the record reads memory of the array; only then does its change matter."""
 
     def shared(value: Any) -> bool:
-        if isinstance(value, (list, tuple)):
-            return any(map(shared, value))
+        if isinstance(value, (list, tuple, dict)):
+            return any(map(shared, value.values() if isinstance(value, dict) else value))
         return isinstance(value, np.ndarray) and np.may_share_memory(value, values)
 
     op = record.op

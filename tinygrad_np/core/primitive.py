@@ -132,7 +132,9 @@ class Primitive:
                     self._check_keywords(params)
                 if not SCALARS.issuperset(map(type, params.values())):
                     foreign = foreign or []
-                    params = {name: unshared(value, foreign) for name, value in params.items()}
+                    params = {
+                        name: unshared(value, foreign, self, name) for name, value in params.items()
+                    }
             output = self.forward(*values, **params)
         else:
             params = NO_PARAMS

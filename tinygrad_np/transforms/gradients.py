@@ -152,7 +152,7 @@ def _fresh(arg: Any, what: str, guards: list[Guard]) -> Any:
                     f"{what}{f' ({path})' if path else ''} is {data.dtype}; derivatives need "
                     f"floating-point values"
                 )
-            data = unshared(data, guards, is_leaf=True)
+            data = unshared(data, guards, identity, 0, is_leaf=True)
             tensor = made_by(Record(identity, [data], {}, (), data), data)
         tensor.name = path or None
         return tensor
