@@ -15,7 +15,9 @@ X = np.array([0.3, 1.2])
 PRIMITIVES = [
     made
     for made in primitives
-    if (made.forward.__module__ or "numpy").split(".")[0] in ("numpy", "tinygrad_np")
+    if (getattr(made.forward, "__module__", None) or "numpy").startswith(("numpy", "tinygrad_np"))
+]
+    in ("numpy", "tinygrad_np")
 ]
 
 

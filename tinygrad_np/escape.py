@@ -110,7 +110,7 @@ def _called(frame: FrameType) -> str | None:
     places = {"CALL_KW": many + 1, "CALL_FUNCTION_EX": 1 + many % 2}.get(call.opname, many)
     while code and (places or code[-1].opname == "PUSH_NULL"):
         step = code.pop()
-        if step.opname != "PUSH_NULL":
+        if places:
             argument = step.arg if step.opcode >= dis.HAVE_ARGUMENT else None
             places -= dis.stack_effect(step.opcode, argument, jump=False)
     if not code:

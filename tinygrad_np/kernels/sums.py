@@ -33,8 +33,10 @@ def column_sums(a: np.ndarray) -> np.ndarray:
     array([4., 6.])
     """
     narrow = np.dtype(np.float32) if a.dtype == np.float16 else a.dtype  # half's sums overflow
-    if len(a) <= FEW or a.flags.f_contiguous:  # then NumPy adds pairs, and pairs of these
+    if len(a) <= FEW:
         return np.add.reduce(a, 0, dtype=narrow).astype(a.dtype, copy=False)
+    if not a.flags.c_contiguous and a.flags.f_contiguous:
+        return _add_along(a, 0)[0]
     pieces = get_num_threads() if a.nbytes >= SMALLEST_SHARED else 1
     sums = np.zeros((pieces, a.shape[1]), np.result_type(a, np.float64))
     if pieces == 1:
@@ -92,8 +94,16 @@ def sum_over(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
 
 def _sum_over_one(x: np.ndarray, axis: int) -> np.ndarray:
     before, rows, row = x.shape[:axis], x.shape[axis], math.prod(x.shape[axis + 1 :])
-    # Along the last axis NumPy adds pairs; and of few numbers it loses little.
-    if row == 1 or rows <= FEW or (math.prod(before) > 1 and rows * row < LONG_ROW):
-        return np.add.reduce(x, axis, keepdims=True)
+    if rows <= FEW or (math.prod(before) > 1 and (row == 1 or rows * row < LONG_ROW)):
+        return _add_along(x, axis)
     sums = [column_sums(matrix) for matrix in x.reshape(-1, rows, row)]
     return np.array(sums).reshape(*before, 1, *x.shape[axis + 1 :])
+
+
+def _add_along(x: np.ndarray, axis: int) -> np.ndarray:
+    """`np.sum(x, axis, keepdims=True)`, of many numbers in double precision.
+
+    Where they lie side by side NumPy adds pairs, and pairs of these, and of few it loses little.
+    """
+    wide = np.result_type(x, np.float64) if x.shape[axis] > LONG_ROW else x.dtype
+    return np.add.reduce(x, axis, keepdims=True, dtype=wide).astype(x.dtype, copy=False)
