@@ -23,11 +23,13 @@ from .core.tensor import Tensor, as_array, rules
 
 LARGEST_COPY = 16 << 10
 """Bytes of an array that is copied."""
-LARGEST_WHOLE = 256 << 10
-"""Bytes of a leaf that is compared as a whole. Of larger ones, which would take as long to read as
-a training step of one image, some thousand words are compared, spread over rows and columns.
+LARGEST_WHOLE = 1 << 20
+"""Bytes of a leaf that is compared as a whole; of larger ones, this many words are."""
+WORDS = 16384
+WORDS_AT_ONCE = 64
+"""Words of a large leaf that are compared where only the function that is differentiated itself
+could change it. More would be noticed in a training step of one image.
 """
-SAMPLED = 1024
 
 SCALARS = frozenset({float, int, bool, complex, str, type(None), slice})
 """The types of most arguments that are not arrays; they can't change."""
@@ -38,6 +40,7 @@ class Guard(NamedTuple):
 
     values: np.ndarray
     is_leaf: bool
+    words: int  # so many are compared, spread over the array; 0 means all
     checksum: int
 
 
@@ -56,7 +59,12 @@ def recorded(op: Any, args: Sequence[Any], values: Sequence[Any]) -> tuple[Any, 
 
 
 def unshared(
-    value: Any, guards: list[Guard], op: Any, place: int | str, is_leaf: bool = False
+    value: Any,
+    guards: list[Guard],
+    op: Any,
+    place: int | str,
+    is_leaf: bool = False,
+    words: int = WORDS,
 ) -> Any:
     """The value of an argument in arrays and containers that nobody else can write to.
 
@@ -65,10 +73,11 @@ def unshared(
     if type(value) in SCALARS:
         return value
     if isinstance(value, np.ndarray):
-        plain = as_array(value)  # which refuses a mask
+        if type(value) is not np.ndarray:
+            as_array(value)  # refuses a mask
         if value.nbytes <= LARGEST_COPY or value.dtype.hasobject:
-            return plain.copy()
-        _guard(guards, value, is_leaf)
+            return np.asarray(value).copy()
+        _guard(guards, value, is_leaf, words)
         return value
     if isinstance(value, (list, tuple)):
         if type(value) is tuple and SCALARS.issuperset(map(type, value)):
@@ -93,25 +102,25 @@ any_guards = False
 """Whether there was ever a guard: without one a walk back looks for none."""
 
 
-def _guard(guards: list[Guard], values: np.ndarray, is_leaf: bool) -> None:
+def _guard(guards: list[Guard], values: np.ndarray, is_leaf: bool, words: int) -> None:
     global any_guards
     any_guards = True
-    guards.append(Guard(values, is_leaf, checksum(values, is_leaf)))
+    if not is_leaf or (words == WORDS and values.nbytes <= LARGEST_WHOLE):
+        words = 0
+    guards.append(Guard(values, is_leaf, words, checksum(values, words)))
 
 
-def checksum(values: np.ndarray, is_leaf: bool) -> int:
+def checksum(values: np.ndarray, words: int = 0) -> int:
     """A number that changes with the array's contents, also when they only change places.
 
-    For a leaf, which is compared in every step of training, it is a sum of products, which is
-    sooner done: it changes with each number, and nearly always with several.
+    Of so many words, spread over rows and columns, it is a sum of products; 0 means the whole.
     """
-    flat = np.ravel(values, "K").view(np.uint8)
-    if not is_leaf:
-        return zlib.crc32(flat)  # type: ignore[arg-type]
-    whole = flat.size // 8 * 8
-    step = flat.size // 8 // SAMPLED | 1 if flat.size > LARGEST_WHOLE else 1
-    words = flat[:whole].view(np.uint64)[::step]
-    return int(np.dot(words, _odd_numbers(words.size))) + int(flat[whole:].sum())
+    flat = values.reshape(-1) if values.flags.c_contiguous else np.ravel(values, "K")
+    if not words:
+        return zlib.crc32(flat.view(np.uint8))  # type: ignore[arg-type]
+    every = flat.view(np.uint8)[: flat.nbytes // 8 * 8].view(np.uint64)
+    sample = every[:: every.size // words | 1]
+    return int(np.dot(sample, _odd_numbers(sample.size)))
 
 
 @functools.lru_cache(maxsize=64)
@@ -130,12 +139,12 @@ def check_unchanged(records: Sequence[Any], guards: Iterable[Guard] = ()) -> Non
     """Raise RuntimeError if a VJP on this tape would read an array that changed in place."""
     if not any_guards:
         return
-    sums: dict[tuple[int, bool], int] = {}
+    sums: dict[tuple[int, int], int] = {}
 
     def changed(guard: Guard) -> bool:
-        key = id(guard.values), guard.is_leaf
+        key = id(guard.values), guard.words
         if key not in sums:
-            sums[key] = checksum(guard.values, guard.is_leaf)
+            sums[key] = checksum(guard.values, guard.words)
         return sums[key] != guard.checksum
 
     guarded = [guard for record in records if record.guards for guard in record.guards]

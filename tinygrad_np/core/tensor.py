@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 rules: dict[Callable[..., Any], Callable[..., Any]] = {}
 """NumPy function -> the function that runs when one of its arguments is a Tensor."""
 
+PLAIN = frozenset({int, float, slice, type(None)})
+"""What most lists and tuples hold that are given to NumPy's functions: sizes, axes, indices."""
+
 sequences: set[Callable[..., Any]] = set()
 """NumPy functions that take lists of arrays. To the others a list is one array."""
 
@@ -511,7 +514,7 @@ def _apply(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) ->
             )
         kwargs = {name: value for name, value in kwargs.items() if name != "out"}
     for arg in (*args, *kwargs.values()) if kwargs else args:
-        if type(arg) is list or type(arg) is tuple:
+        if (type(arg) is list or type(arg) is tuple) and not PLAIN.issuperset(map(type, arg)):
             from ..constants import stacked  # which imports this module
 
             if function not in sequences:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..arguments import checked
-from ..constants import Guard, let_pandas_give_way, unshared
+from ..constants import WORDS, WORDS_AT_ONCE, Guard, let_pandas_give_way, unshared
 from ..core import tree
 from ..core.primitive import by_name, no_flops, primitive
 from ..core.tape import (
@@ -72,7 +72,14 @@ class Transformed:
 class _Trace:
     """One run of a function on fresh tensors, ready to be pulled back."""
 
-    def __init__(self, f: Function, args: Sequence[Any], argnums: Sequence[int], name: str) -> None:
+    def __init__(
+        self,
+        f: Function,
+        args: Sequence[Any],
+        argnums: Sequence[int],
+        name: str,
+        words: int = WORDS,
+    ) -> None:
         fresh = list(args)
         self.guards: list[Guard] = []
         if "pandas" in sys.modules:
@@ -82,7 +89,7 @@ class _Trace:
                 raise ValueError(
                     f"{name}: argument {i} is to be differentiated, {len(args)} came by position"
                 )
-            fresh[i] = _fresh(args[i], f"{name}: argument {i}", self.guards)
+            fresh[i] = _fresh(args[i], f"{name}: argument {i}", self.guards, words)
         self.inputs = [leaf for i in argnums for leaf in tree.leaves(fresh[i])]
         self.since = next(ticks)
         with recording():
@@ -137,7 +144,7 @@ class _Trace:
         return gradients
 
 
-def _fresh(arg: Any, what: str, guards: list[Guard]) -> Any:
+def _fresh(arg: Any, what: str, guards: list[Guard], words: int) -> Any:
     """The tree with a new tensor for every leaf."""
     paths = iter(tree.paths(arg))
 
@@ -152,7 +159,7 @@ def _fresh(arg: Any, what: str, guards: list[Guard]) -> Any:
                     f"{what}{f' ({path})' if path else ''} is {data.dtype}; derivatives need "
                     f"floating-point values"
                 )
-            data = unshared(data, guards, identity, 0, is_leaf=True)
+            data = unshared(data, guards, identity, 0, is_leaf=True, words=words)
             tensor = made_by(Record(identity, [data], {}, (), data), data)
         tensor.name = path or None
         return tensor
@@ -215,7 +222,7 @@ def _value_and_grad(
 ) -> Any:
     several = isinstance(argnums, (tuple, list))
     chosen = [i + len(args) if i < 0 else i for i in (argnums if several else [argnums])]
-    trace = _Trace(functools.partial(f, **kwargs), args, chosen, name)
+    trace = _Trace(functools.partial(f, **kwargs), args, chosen, name, WORDS_AT_ONCE)
     if has_aux and not (type(trace.result) is tuple and len(trace.result) == 2):
         raise TypeError(f"{name}: with has_aux the function must return a pair (scalar, others)")
     output, aux = trace.result if has_aux else (trace.result, None)
