@@ -1,5 +1,7 @@
 """Second derivatives at kinks are right, or NaN with a warning that names function and place."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -192,3 +194,14 @@ def test_first_derivatives_take_0_in_either_direction():
         np.testing.assert_allclose(
             tg.jvp(f, (x,), (v,))[1], np.sum(tg.grad(f)(x) * v), rtol=1e-12, atol=1e-12
         )
+
+
+def test_the_deviation_of_one_element_has_derivatives_of_every_order():
+    """It is 0 everywhere."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert tg.grad(tg.grad(np.std))(3.5) == 0
+        found = tg.hessian(lambda x: np.sum(np.std(x, axis=1) ** 2 + np.std(x, axis=1)))(
+            np.ones((2, 1))
+        )
+    np.testing.assert_array_equal(found, np.zeros((2, 1, 2, 1)))

@@ -122,8 +122,11 @@ def _std_vjp(g, y, x, mean=None, **options):
     Where all elements are equal the root has a kink; the gradient there is taken as 0.
     """
     axis, keepdims = options.get("axis"), options.get("keepdims", False)
+    gradient = _var_vjp(over(g / 2, np.where(np.greater(y, 0), y, 0)), y, x, mean, **options)
+    if mean is None and np.size(y) == np.size(x):
+        return gradient  # that of one element is 0 everywhere, without a kink
     return at_kinks(
-        _var_vjp(over(g / 2, np.where(np.greater(y, 0), y, 0)), y, x, mean, **options),
+        gradient,
         *(g, y, x if mean is None else x - mean),
         bend=lambda c, v: _var_vjp(c / 2, y, v, None if mean is None else 0, **options),
         spread=lambda part: np.broadcast_to(_expand(part, x, axis, keepdims), x.shape),
