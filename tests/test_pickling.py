@@ -92,3 +92,14 @@ def test_results_of_numpys_calls_can_be_pickled():
         outputs = tg.tree.leaves(f(*(tg.Tensor(a, requires_grad=True) for a in args)))
         for output in outputs:
             np.testing.assert_array_equal(again(output).data, output.data)
+
+
+def test_tensors_that_are_copied_together_stay_together():
+    for swap in (False, True):
+        x = tg.Tensor(X.copy(), requires_grad=True)
+        y = x * x
+        pair = copy.deepcopy([y, x] if swap else [x, y])
+        leaf, square = pair[::-1] if swap else pair
+        np.sum(square).backward()
+        np.testing.assert_array_equal(leaf.grad, 2 * X)
+        assert (x.grad is None) == (leaf is not x)

@@ -94,7 +94,7 @@ def _is_array(value: Any) -> bool:
 
 
 def _is_real(value: Any) -> bool:
-    array = value._data if type(value) is Tensor else value
+    array = value._array if type(value) is Tensor else value
     if type(array) is not ndarray:
         array = as_array(array)
     return array.dtype.kind in "fiub"
@@ -105,7 +105,7 @@ def _all(within: Callable[[Any], Any]) -> Callable[[Any], bool]:
 
     def accepts(value: Any) -> bool:
         if not _is_number(value):
-            value = value._data if type(value) is Tensor else as_array(value)
+            value = value._array if type(value) is Tensor else as_array(value)
             if value.dtype.kind not in "fiub":
                 return False
         return bool(np.all(within(value)))
@@ -277,7 +277,7 @@ def checked(name: str = "", /, **kinds: Kind | None) -> Callable[[F], F]:
         def call(*args: Any, **kwargs: Any) -> Any:
             try:
                 for value in args:
-                    array = value._data if type(value) is Tensor else value
+                    array = value._array if type(value) is Tensor else value
                     if (
                         type(array) is not ndarray
                         or array.dtype not in FLOATS

@@ -12,6 +12,7 @@ from __future__ import annotations
 import array
 import dis
 import functools
+import operator
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -31,7 +32,7 @@ WORDS_AT_ONCE = 64
 could change it. More would be noticed in a training step of one image.
 """
 
-SCALARS = frozenset({float, int, bool, complex, str, type(None), slice})
+SCALARS = frozenset({float, int, bool, complex, str, type(None)})
 """The types of most arguments that are not arrays; they can't change."""
 
 
@@ -84,6 +85,9 @@ def unshared(
             return value
         parts = [unshared(part, guards, op, place, is_leaf) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    if type(value) is slice:
+        bounds = (value.start, value.stop, value.step)
+        return slice(*(bound if bound is None else operator.index(bound) for bound in bounds))
     if isinstance(value, dict):
         return {key: unshared(part, guards, op, place, is_leaf) for key, part in value.items()}
     if callable(value) or isinstance(value, (np.generic, np.dtype)):
@@ -105,7 +109,7 @@ any_guards = False
 def _guard(guards: list[Guard], values: np.ndarray, is_leaf: bool, words: int) -> None:
     global any_guards
     any_guards = True
-    if not is_leaf or (words == WORDS and values.nbytes <= LARGEST_WHOLE):
+    if not is_leaf or values.nbytes <= LARGEST_WHOLE:
         words = 0
     guards.append(Guard(values, is_leaf, words, checksum(values, words)))
 

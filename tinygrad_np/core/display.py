@@ -70,7 +70,7 @@ def _inputs(record: Record) -> Iterator[str]:
 
 def tensor_rows(tensor: Tensor) -> Rows:
     """The values of a small tensor, or the extent and mean of a large one."""
-    data, kind = tensor._data, tensor.dtype.kind
+    data, kind = tensor._array, tensor.dtype.kind
     if data.ndim <= 2 and 0 < data.size <= 100:
         values = np.atleast_2d(data).tolist()
         marks = [str(row) for row in range(len(values))] if data.ndim == 2 else [""]

@@ -113,7 +113,7 @@ class Primitive:
                     parents += ((len(values), arg),)
                     if arg.record is None:
                         foreign = True
-                arg = arg._data
+                arg = arg._array
             elif kind is not float and kind not in SCALARS:
                 foreign = True
                 if isinstance(arg, (list, tuple)) and holds_tensor(arg):
@@ -154,7 +154,7 @@ class Primitive:
         if params and parents and output.dtype.kind not in "fc":
             return output  # as for dtype=int: it varies in jumps only
         tensor = new_tensor(Tensor)
-        tensor._data = output
+        tensor._array = output
         tensor.position = tensor.grad = tensor.name = None
         if parents:
             if parents[-1][0] >= self.differentiable:
@@ -355,7 +355,7 @@ def discrete(function: Callable[..., Any]) -> None:
 def plain(value: Any) -> Any:
     """The value with the arrays of tensors in place of the tensors, also in lists and tuples."""
     if type(value) is Tensor:
-        return value._data
+        return value._array
     if type(value) in (list, tuple):
         return type(value)(plain(part) for part in value)
     return value

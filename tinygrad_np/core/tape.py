@@ -188,7 +188,7 @@ class GuardedRecord(Record):
 def made_by(record: Record | None, data: np.ndarray, position: int | None = None) -> Tensor:
     """The tensor that holds `data`, output number `position` of `record`."""
     tensor = Tensor.__new__(Tensor)
-    tensor._data = data
+    tensor._array = data
     tensor.requires_grad = record is not None
     tensor.record = record
     tensor.position = position
@@ -331,7 +331,7 @@ def walk_back(
                     cotangent = _as_cotangent(cotangent, record, position)
                 if uses is not None and op.elementwise and type(uses[record]) is not int:
                     cotangent = np.where(uses[record], cotangent, 0)
-                data = parent._data
+                data = parent._array
                 if cotangent.dtype is not data.dtype or cotangent.shape != data.shape:
                     cotangent = _like_input(cotangent, data, record, position)
                 if checking:
@@ -535,9 +535,9 @@ def starting_cotangent(name: str, tensor: Tensor, cotangent: Any) -> np.ndarray:
                 f"{name}: a {tensor.described()} is not a scalar; pass the cotangent, of the "
                 f"same shape"
             )
-        cotangent = np.ones_like(tensor._data)
+        cotangent = np.ones_like(tensor._array)
     elif isinstance(cotangent, Tensor):
-        cotangent = cotangent._data
+        cotangent = cotangent._array
     return np.asarray(fitting_cotangent(name, tensor, cotangent), tensor.dtype)
 
 

@@ -51,9 +51,9 @@ class Tensor:
     """
 
     __pandas_priority__ = __array_priority__ = 10000  # above those of pandas' own classes
-    __slots__ = ("__weakref__", "_data", "grad", "name", "position", "record", "requires_grad")
+    __slots__ = ("__weakref__", "_array", "grad", "name", "position", "record", "requires_grad")
 
-    _data: np.ndarray
+    _array: np.ndarray
     grad: np.ndarray | None
     name: str | None
     requires_grad: bool
@@ -71,19 +71,21 @@ class Tensor:
         if isinstance(data, Tensor):
             raise TypeError("Tensor: data are a Tensor already; use it as it is, or .detach() it")
         try:
-            self._data = np.asarray(as_array(data), dtype)
+            self._array = np.asarray(as_array(data), dtype)
         except (TypeError, ValueError) as error:
             raise TypeError(f"Tensor: data {data!r:.80} as dtype {dtype!r}: {error}") from None
-        if data is None or self._data.dtype.kind not in "fiubc":
-            raise TypeError(f"Tensor: data must be numbers, got {data!r:.80} as {self._data.dtype}")
+        if data is None or self._array.dtype.kind not in "fiubc":
+            raise TypeError(
+                f"Tensor: data must be numbers, got {data!r:.80} as {self._array.dtype}"
+            )
         if type(requires_grad) is not bool or (name is not None and type(name) is not str):
             from ..arguments import check  # which imports this module
 
             check("Tensor", requires_grad=requires_grad, name=name)
-        if requires_grad and self._data.dtype.kind not in "fc":
+        if requires_grad and self._array.dtype.kind not in "fc":
             raise TypeError(
                 f"Tensor: requires_grad needs floating-point data, "
-                f"{'' if name is None else repr(name) + ' '}came as {self._data.dtype}; "
+                f"{'' if name is None else repr(name) + ' '}came as {self._array.dtype}; "
                 f"pass dtype=np.float32"
             )
         self.requires_grad = requires_grad
@@ -102,8 +104,8 @@ class Tensor:
     def data(self) -> np.ndarray:
         """The value; to be read only, unless the tensor is a leaf, since the tape relies on it."""
         if self.record is None:
-            return self._data
-        view = self._data.view()
+            return self._array
+        view = self._array.view()
         view.flags.writeable = False
         return view
 
@@ -111,27 +113,27 @@ class Tensor:
     def data(self, value: np.ndarray) -> None:
         if self.record is not None:
             raise AttributeError("Tensor.data: only that of a leaf can be set")
-        self._data = value
+        self._array = value
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._data.shape
+        return self._array.shape
 
     @property
     def dtype(self) -> np.dtype:
-        return self._data.dtype
+        return self._array.dtype
 
     @property
     def ndim(self) -> int:
-        return self._data.ndim
+        return self._array.ndim
 
     @property
     def size(self) -> int:
-        return self._data.size
+        return self._array.size
 
     @property
     def nbytes(self) -> int:
-        return self._data.nbytes
+        return self._array.nbytes
 
     @property
     def T(self) -> Tensor:
@@ -156,17 +158,17 @@ class Tensor:
 
     def item(self, *index: Any) -> Any:
         """The one element, or the one at an index, as a Python number."""
-        return self._data.item(*index)
+        return self._array.item(*index)
 
     def tolist(self) -> Any:
         """The value as nested lists of Python numbers; it takes no gradient along."""
         self._refuse_numbers("tolist", "unpack the tensor, as in a, b = t")
-        return self._data.tolist()
+        return self._array.tolist()
 
     def tobytes(self, order: Any = "C") -> bytes:
         """The value's bytes; they take no gradient along."""
         self._refuse_numbers("tobytes", "compute with the tensor itself")
-        return self._data.tobytes(order)
+        return self._array.tobytes(order)
 
     def detach(self) -> Tensor:
         """A tensor with the same data that no gradient passes."""
@@ -204,27 +206,27 @@ class Tensor:
         return reduced(self)
 
     def __copy__(self) -> Tensor:
-        from ..pickling import copied
-
-        return copied(self)
+        return self.__deepcopy__({})
 
     def __deepcopy__(self, memo: Any) -> Tensor:
-        return self.__copy__()
+        from ..pickling import copied
+
+        return copied(self, memo)
 
     # Conversions. Those that would drop the gradient unseen raise.
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         self._refuse_escape("np.asarray")
         # A copy, since an array to write to must not share memory with the tape.
-        return np.array(self._data, dtype=dtype, copy=copy is not False)
+        return np.array(self._array, dtype=dtype, copy=copy is not False)
 
     def __float__(self) -> float:
         self._refuse_escape("float")
-        return float(self._data)
+        return float(self._array)
 
     def __complex__(self) -> complex:
         self._refuse_escape("complex")
-        return complex(self._data)
+        return complex(self._array)
 
     def _refuse_escape(self, asked: str) -> None:
         if self.requires_grad:
@@ -245,28 +247,28 @@ class Tensor:
             )
 
     def __bool__(self) -> bool:
-        return bool(self._data)
+        return bool(self._array)
 
     def __int__(self) -> int:
-        return int(self._data)
+        return int(self._array)
 
     def __index__(self) -> int:
-        return self._data.__index__()
+        return self._array.__index__()
 
     def __len__(self) -> int:
-        return len(self._data)
+        return len(self._array)
 
     def __iter__(self) -> Iterator[Tensor]:
-        if not self._data.ndim:
+        if not self._array.ndim:
             raise TypeError("iteration over a 0-d tensor")
         return iter(rules[iter](self))
 
     def __contains__(self, value: Any) -> bool:
-        return value in self._data
+        return value in self._array
 
     def __repr__(self) -> str:
-        text = np.array2string(self._data, separator=", ", prefix="Tensor(", threshold=100)
-        extras = [f"dtype={self._data.dtype}"] if self._data.dtype != np.float64 else []
+        text = np.array2string(self._array, separator=", ", prefix="Tensor(", threshold=100)
+        extras = [f"dtype={self._array.dtype}"] if self._array.dtype != np.float64 else []
         if self.name is not None:
             extras.append(f"name={self.name!r}")
         if self.record is not None:
@@ -287,7 +289,7 @@ class Tensor:
         return f"Tensor{name} of shape {self.shape} and dtype {self.dtype}"
 
     def __format__(self, spec: str) -> str:
-        return format(self._data, spec) if spec else str(self)
+        return format(self._array, spec) if spec else str(self)
 
     # NumPy's protocols
 
@@ -330,10 +332,10 @@ class Tensor:
         return rules[np.greater_equal](self, other)
 
     def __eq__(self, other: Any) -> Any:
-        return self._data == (other._data if type(other) is Tensor else other)
+        return self._array == (other._array if type(other) is Tensor else other)
 
     def __ne__(self, other: Any) -> Any:
-        return self._data != (other._data if type(other) is Tensor else other)
+        return self._array != (other._array if type(other) is Tensor else other)
 
     __hash__ = object.__hash__
 
@@ -383,7 +385,7 @@ class Tensor:
 
     def __pow__(self, other: Any) -> Tensor:
         # NumPy's operator, unlike its function, takes short cuts; complex numbers show them.
-        if self._data.dtype.kind == "c" and type(other) in (int, float) and other in (2, 0.5):
+        if self._array.dtype.kind == "c" and type(other) in (int, float) and other in (2, 0.5):
             return rules[np.square if other == 2 else np.sqrt](self)
         return rules[np.power](self, other)
 

@@ -82,7 +82,7 @@ def _tensors(f: Callable[..., Any], args: Sequence[Any]) -> list[Any]:
 
         def wrap(leaf: Any) -> Any:
             path = next(paths)
-            data = leaf._data if type(leaf) is Tensor else leaf
+            data = leaf._array if type(leaf) is Tensor else leaf
             if isinstance(data, (float, complex, np.ndarray, np.generic)):
                 array = as_array(data)
                 if array.dtype.kind in "fc":
@@ -230,7 +230,7 @@ def _values(tape: Tape, explained: dict[Primitive, Explanation]) -> dict[Any, _V
             else:
                 node = parent.record or parent
                 key = (node, parent.position)
-                value = _Value(parent._data, node, parent.position, parent.name)
+                value = _Value(parent._array, node, parent.position, parent.name)
             value = found.setdefault(key, value)
             value.uses.append((number, position))
             if position == 1 and explained[record.op].story in TAKES_KERNEL:

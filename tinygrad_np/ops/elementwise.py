@@ -347,12 +347,12 @@ _sign.defvjp(_sign_vjp)
 
 @implements(np.sign)
 def _sign_of(x):
-    return _sign(x) if x.dtype.kind == "c" else np.sign(x._data)  # which is constant between jumps
+    return _sign(x) if x.dtype.kind == "c" else np.sign(x._array)  # which is constant between jumps
 
 
 @implements(np.real_if_close)
 def _real_if_close(a, tol=100):
-    return np.real(a) if np.isrealobj(np.real_if_close(a._data, tol)) else a
+    return np.real(a) if np.isrealobj(np.real_if_close(a._array, tol)) else a
 
 
 @implements(np.angle)
@@ -378,7 +378,7 @@ astype.defvjp(lambda g, y, x, dtype: g)
 def _astype(x, dtype, *, copy=True):
     dtype = np.dtype(dtype)
     if dtype.kind not in "fc":
-        return x._data.astype(dtype)
+        return x._array.astype(dtype)
     return x if dtype == x.dtype else astype(x, dtype)
 
 

@@ -117,7 +117,7 @@ class _Trace:
         """What the caller gets to see of an output: an array of its own, to write to."""
         if type(output) is not Tensor or (self.outside and output.requires_grad):
             return output
-        return output._data.copy()[()]
+        return output._array.copy()[()]
 
     def pull_back(self, outputs: Sequence[Any], cotangents: Sequence[Any], keep: bool) -> list[Any]:
         """The cotangents of the inputs, given those of the outputs."""
@@ -139,7 +139,7 @@ class _Trace:
         for leaf in self.inputs:
             gradient = found.get(leaf.record)
             if gradient is None:
-                gradient = np.zeros_like(leaf._data)
+                gradient = np.zeros_like(leaf._array)
             gradients.append(gradient if type(gradient) is Tensor else own(gradient, owned)[()])
         return gradients
 
@@ -153,7 +153,7 @@ def _fresh(arg: Any, what: str, guards: list[Guard], words: int) -> Any:
         if type(leaf) is Tensor and leaf.requires_grad and mode.get().recording:
             tensor = identity(leaf)
         else:
-            data = leaf._data if type(leaf) is Tensor else as_array(leaf)
+            data = leaf._array if type(leaf) is Tensor else as_array(leaf)
             if data.dtype.kind not in "fc":
                 raise TypeError(
                     f"{what}{f' ({path})' if path else ''} is {data.dtype}; derivatives need "
@@ -232,7 +232,7 @@ def _value_and_grad(
             f"{type(output).__name__}; for further outputs return (scalar, others) and say "
             f"has_aux=True"
         )
-    value = output._data if type(output) is Tensor else np.asarray(output)
+    value = output._array if type(output) is Tensor else np.asarray(output)
     shape, dtype = value.shape, value.dtype
     if value.size != 1:
         raise ValueError(f"{name}: the function must return a scalar, it returned shape {shape}")

@@ -90,7 +90,7 @@ def _lean(f: Function, name: str, args: Any, kwargs: Any) -> Any:
 
 def _values(f: Function, tensors: list[Tensor], name: str) -> tuple[tuple[np.ndarray, ...], Any]:
     """The arrays that `f` returns for these tensors, and their structure; none is recorded."""
-    trace = _Trace(f, [t._data for t in tensors], range(len(tensors)), name)
+    trace = _Trace(f, [t._array for t in tensors], range(len(tensors)), name)
     outputs, structure = tree.flatten(trace.result)
     trace.connect(outputs)
     if trace.outside:
